@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a search found, as data: the verdict, the path to a violation, and what was looked at.
+ *
+ * Not here: how it is shown (src/cli). Everything is plain JSON.
+ */
+import type { Loc } from '../compiler/ir.js';
+
+export type Verdict = 'holds' | 'violated' | 'inconclusive';
+
+export type ViolationKind =
+  /** a `never` predicate was true, or a `finally` one false */
+  | 'never'
+  | 'finally'
+  /** an assertion in code: kernel's or scenario's */
+  | 'BUG'
+  | 'WARN'
+  | 'assert'
+  | 'spec'
+  | 'null dereference'
+  | 'use after free'
+  | 'index out of range'
+  /** no task can go on and at least one waits for a lock */
+  | 'deadlock'
+  /** no task can go on and those that have not ended sleep */
+  | 'stuck'
+  /** from this state on no continuation ends */
+  | 'cannot end';
+
+export interface Violation {
+  kind: ViolationKind;
+  /** the property's name, or the assertion's message */
+  name: string;
+  /** one line a person reads */
+  message: string;
+  /** where in the code, for an assertion */
+  at?: Frame;
+}
+
+/** A place in code with the function around it. */
+export interface Frame extends Loc {
+  function: string;
+}
+
+/** A shared access that a step made. */
+export interface Access {
+  /** `mem_map[1]._refcount` */
+  cell: string;
+  /** `write` carries the value before as well */
+  kind: 'read' | 'write';
+  value: string;
+  before?: string;
+  ghost: boolean;
+}
+
+export interface PathStep {
+  /** from 1 */
+  number: number;
+  task: string;
+  /** the primitive or access, for people: `atomic_dec_and_test(page->_refcount)` */
+  operation: string;
+  /** innermost kernel or scenario frame first, out to the task's own function */
+  stack: Frame[];
+  accesses: Access[];
+  /** value of every watched cell (pages' counts) after the step: cell -> value; the same keys in every step */
+  watched: Record<string, string>;
+  /** alternatives of `choose` taken in this step */
+  choices: number[];
+}
+
+/** A task that has not ended in the last state of a path. */
+export interface BlockedTask {
+  task: string;
+  reason: 'lock' | 'sleep' | 'ipi' | 'grace period' | 'can go on';
+  stack: Frame[];
+}
+
+export interface CheckResult {
+  scenario: string;
+  kernel: string;
+  /** the broken variant that was checked, if one was */
+  variant?: string;
+  verdict: Verdict;
+  /** why the verdict is inconclusive: a bound, an interrupt, or a `sometimes` that no state met */
+  inconclusive?: string;
+  violation?: Violation;
+  /** shortest path to the violation */
+  path?: PathStep[];
+  /** values of the watched cells before the first step */
+  initialWatched?: Record<string, string>;
+  blocked?: BlockedTask[];
+  /** `sometimes` name -> met; for a violated run only as far as the search went */
+  sometimes: Record<string, boolean>;
+  states: number;
+  transitions: number;
+  /** the longest shortest path */
+  depth: number;
+  /** bytes a stored state takes */
+  stateBytes: number;
+  memoryModel: 'sequentially consistent';
+  /** 'exact': whole states are stored and compared */
+  storage: 'exact';
+}

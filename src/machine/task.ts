@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a CPU and the task on it are to the primitives: one record each, since every task has a CPU of its own.
+ *
+ * Left out: scheduling, preemption and migration between CPUs; signals.
+ */
+import { type addr, current_task, type int, NR_TASKS, objects, type u8, type u16 } from './core.js';
+
+export interface Cpu {
+  /** what the task on this CPU is enqueued for (see wait.ts); 0: on no wait queue, running or woken */
+  wait_on: addr;
+  /** local_irq_disable depth */
+  irqs_off: u8;
+  /** CPUs (a bit each) that have not yet answered this CPU's IPI */
+  ipi_unanswered: u16;
+  /** rcu_read_lock depth */
+  rcu_nesting: u8;
+  /** CPUs (a bit each) whose read-side sections this CPU's synchronize_rcu still waits for */
+  grace_waits_for: u16;
+}
+
+export const cpus = objects<Cpu>(NR_TASKS);
+
+export function smp_processor_id(): int {
+  return current_task();
+}
+
+export function this_cpu(): Cpu {
+  return cpus[current_task()];
+}
