@@ -128,6 +128,9 @@ export interface Closure {
   loc: Loc;
 }
 
+/** The source of a call or access, white space folded, at most 80 characters: `put_page_testzero(page)`. */
+export type Text = string;
+
 // ---- statements -------------------------------------------------------------------------------------------------
 
 /** Labels are unique in a function. */
@@ -136,11 +139,31 @@ export type Label = string;
 export type Stmt =
   | { op: 'set'; dst: LocalId; value: Expr; loc: Loc }
   /** one shared read of a column; no step of its own if `ghost` or inside `atomic` */
-  | { op: 'load'; dst: LocalId; struct: string; field: string; ref: Expr; index?: Expr; ghost: boolean; loc: Loc }
-  | { op: 'store'; struct: string; field: string; ref: Expr; index?: Expr; value: Expr; ghost: boolean; loc: Loc }
-  | { op: 'call'; dst?: LocalId; callee: string; args: (Expr | Closure)[]; loc: Loc }
+  | {
+      op: 'load';
+      dst: LocalId;
+      struct: string;
+      field: string;
+      ref: Expr;
+      index?: Expr;
+      ghost: boolean;
+      text: Text;
+      loc: Loc;
+    }
+  | {
+      op: 'store';
+      struct: string;
+      field: string;
+      ref: Expr;
+      index?: Expr;
+      value: Expr;
+      ghost: boolean;
+      text: Text;
+      loc: Loc;
+    }
+  | { op: 'call'; dst?: LocalId; callee: string; args: (Expr | Closure)[]; text: Text; loc: Loc }
   /** calls a parameter that is a closure */
-  | { op: 'callParam'; dst?: LocalId; param: LocalId; args: Expr[]; loc: Loc }
+  | { op: 'callParam'; dst?: LocalId; param: LocalId; args: Expr[]; text: Text; loc: Loc }
   | { op: 'if'; condition: Expr; then: Stmt[]; else: Stmt[]; loc: Loc }
   /** forever; `continue` goes to `after`, which then goes back to `body` */
   | { op: 'loop'; label: Label; body: Stmt[]; after: Stmt[]; loc: Loc }
