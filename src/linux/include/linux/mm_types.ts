@@ -83,25 +83,21 @@ export interface VmArea {
   vm_flags: u16;
   vm_file: Inode | null;
   vm_pgoff: u8;
-}
-
-/** What a fault carries: struct vm_fault. One a task, at module level. */
-export interface VmFault {
-  vma: VmArea | null;
-  /** page number: an index of `pgd` */
-  address: u8;
-  flags: u8;
-  /** the entry that faulted, as read without the lock */
-  orig_pte: u16;
-  /** the device page that the entry names (device-private faults) */
-  page: Page | null;
+  /** of a vma of anonymous memory */
+  anon_vma: AddressSpace | null;
+  /** the next vma that maps the same file or anonymous memory (`shared.rb`, anon_vma_chain) */
+  shared: VmArea | null;
 }
 
 // ---- files ------------------------------------------------------------------------------------------------------
 
-/** struct address_space */
+/** struct address_space; also struct anon_vma: what an anonymous page's `mapping` points to. */
 export interface AddressSpace {
   host: Inode | null;
+  /** the vmas that map it, linked by `shared` */
+  i_mmap: VmArea | null;
+  /** PAGE_MAPPING_ANON, the low bit of a page's `mapping` in Linux: this is an anon_vma */
+  anon: bool;
 }
 
 export interface Inode {
@@ -116,6 +112,8 @@ export interface PercpuRef {
   count: atomic_t;
   /** __PERCPU_REF_ATOMIC and __PERCPU_REF_DEAD */
   percpu_count_ptr: u8;
+  /** what `release` completes; a function in Linux, of which there is one here (dev_pagemap_percpu_release) */
+  release: Completion | null;
   /** percpu_ref_exit has run: the counters are gone */
   poisoned: ghost<bool>;
 }
@@ -130,6 +128,8 @@ export interface DevPagemap {
   /** `range` as page numbers: the first, and how many */
   range_start: u16;
   range_len: u16;
+  /** the device whose driver's functions serve this memory (`ops`, `owner`) */
+  owner: DmirrorDevice | null;
 }
 
 /** struct dmirror of lib/test_hmm.c: a process's view of the device. */
