@@ -14,3 +14,82 @@ export const SEED = commit(
   'mm: remove extra ZONE_DEVICE struct page refcount',
   'seed',
 );
+
+// ---- the count of a ZONE_DEVICE page ----------------------------------------------------------------------------
+
+/** Device pages but those of fs-dax are freed by the drop to 0 (and put back to 1 by the core). */
+export const FREE_EVENT_AT_ZERO = commit(
+  '27674ef6c73f',
+  'mm: remove the extra ZONE_DEVICE struct page refcount',
+  'v5.18',
+);
+
+/** A free private or coherent page has a count of 0; its driver allocates it with zone_device_page_init. */
+export const PRIVATE_FREE_AT_ZERO = commit('ef233450898f', 'mm: free device private pages have zero refcount', 'v6.1');
+
+/** A private or coherent page in use holds the pgmap, one that is free does not. */
+export const PRIVATE_PAGE_HOLDS_PGMAP = commit(
+  '0dc45ca1ce18',
+  'mm/memremap.c: take a pgmap reference on page allocation',
+  'v6.1',
+);
+
+/** A free P2PDMA page has a count of 0. */
+export const P2PDMA_FREE_AT_ZERO = commit(
+  'b7e282378773',
+  'mm/mm_init: move p2pdma page refcount initialisation to p2pdma',
+  'v6.15',
+);
+
+/** A free fs-dax page has a count of 0, and a mapping of it counts. */
+export const FSDAX_COUNTED = commit('38607c62b34b', 'fs/dax: properly refcount fs dax pages', 'v6.15');
+
+/** zone_device_page_init is given the pgmap and the order, and takes the pgmap reference with a plain tryget. */
+export const ZONE_DEVICE_LARGE_FOLIO = commit(
+  'd245f9b4ab80',
+  'mm/zone_device: support large zone device private folios',
+  'v6.19',
+);
+
+/** The driver has the folio back once folio_free was called: nothing reads it after. */
+export const PGMAP_READ_BEFORE_FREE = commit(
+  '399289849560',
+  'mm/zone_device: do not touch device folio after calling ->folio_free()',
+  'v7.1',
+);
+
+// ---- faults on device-private pages, migration ------------------------------------------------------------------
+
+/** A task that waits for a migration entry takes no reference; so migration may test for exact counts. */
+export const MIGRATION_WAIT_TAKES_NO_REF = commit(
+  'ffa65753c431',
+  'mm/migrate.c: rework migration_entry_wait() to not take a pageref',
+  'v5.17',
+);
+
+/** A fault on a device-private page takes a reference while the page table lock holds the entry. */
+export const DEVICE_FAULT_TAKES_REF = commit(
+  '16ce101db85d',
+  'mm/memory.c: fix race when faulting a device private page',
+  'v6.1',
+);
+
+/** A driver can move pages out of its memory by page number, and test_hmm does so when it goes away. */
+export const MIGRATE_DEVICE_RANGE = commit('e778406b40db', 'mm/migrate_device.c: add migrate_device_range()', 'v6.1');
+
+/** Only the fault that gets the page's lock takes a reference and migrates. */
+export const DEVICE_FAULT_TRYLOCKS = commit('1afaeb8293c9', 'mm/migrate: Trylock device page in do_swap_page', 'v6.15');
+
+/** A fault that does not get the lock sleeps until it is free. */
+export const DEVICE_FAULT_WAITS_FOR_LOCK = commit(
+  'b570f37a2ce4',
+  'mm: Fix a hmm_range_fault() livelock / starvation problem',
+  'v7.0',
+);
+
+/** Zapping a device-private entry clears it last, after the page's mapping and reference are gone. */
+export const ZAP_CLEARS_ENTRY_LAST = commit(
+  '999dad824c39',
+  'mm/shmem: persist uffd-wp bit across zapping for file-backed',
+  'v5.19',
+);
