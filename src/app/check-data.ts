@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What a check is asked and what it answers: the types that its parts share. Types only.
+ */
+import type { Diagnostic } from '../base/diagnostic.js';
+import type { Expectation, Workspace } from '../compiler/api.js';
+import type { CheckResult } from '../explore/verdict.js';
+
+export interface CheckOptions {
+  /** names, or paths of TypeScript files; none: every scenario there is */
+  scenarios: readonly string[];
+  /** none: every kernel on offer */
+  kernels: readonly string[];
+  /** commit ids or switch names added to and taken from every kernel */
+  with: readonly string[];
+  without: readonly string[];
+  /** this broken variant of the one scenario instead of the scenario itself */
+  variant?: string;
+  /** every broken variant as well, each on the kernels that it names */
+  variants: boolean;
+  /** a search ends inconclusive at this many states */
+  statesMax?: number;
+  /** worker threads at most; one per processor if absent */
+  threads?: number;
+}
+
+/** One search. */
+export interface Job {
+  scenario: string;
+  kernel: string;
+  variant?: string;
+}
+
+/** What the scenario's file says about a job. */
+export interface Recorded {
+  verdict: Expectation;
+  /** what is violated: the name of a property, or a kind */
+  violates?: string;
+}
+
+/** What was explored: the sizes that a verdict is about. */
+export interface Explored {
+  title: string;
+  question: string;
+  tasks: string[];
+  /** number of `struct page` */
+  pages: number;
+}
+
+export interface Outcome extends Job {
+  /** absent where the file records nothing: a kernel that it does not list, or one changed by `with` or `without` */
+  recorded?: Recorded;
+  /** whether the result is as recorded; absent with `recorded`, and where it is inconclusive */
+  asRecorded?: boolean;
+  /** absent where the scenario does not apply to the kernel */
+  result?: CheckResult;
+  explored?: Explored;
+  seconds: number;
+}
+
+export interface CheckReport {
+  /** in the order of the scenarios' names, variants after their scenario, and of the kernels */
+  outcomes: Outcome[];
+  kernels: string[];
+  /** wall clock, from the first line read to the last verdict */
+  seconds: number;
+  threads: number;
+  interrupted: boolean;
+}
+
+export interface JobProgress {
+  job: Job;
+  states: number;
+  frontier: number;
+  depth: number;
+  seconds: number;
+}
+
+export interface CheckHooks {
+  /** a search has ended; in the order in which they end */
+  onOutcome?(outcome: Outcome, done: number, total: number): void;
+  /** some times a second for each running search; and once when the number of searches is known */
+  onProgress?(running: readonly JobProgress[], done: number, total: number): void;
+  /** ends every search; they are then inconclusive */
+  signal?: AbortSignal;
+}
+
+// ---- between check-pool.ts and its threads (check-worker.ts) ------------------------------------------------------
+
+/** What there is to choose from: the part of a workspace that is data. */
+export type Catalogue = Pick<Workspace, 'kernels' | 'scenarios' | 'commits'>;
+
+/** What a thread is started with. */
+export interface WorkerData {
+  /** the user's own scenario files */
+  files: readonly string[];
+  with: readonly string[];
+  without: readonly string[];
+  statesMax?: number;
+  /** one 32-bit word: not 0 once every search is to end */
+  stop: SharedArrayBuffer;
+}
+
+export interface ToWorker {
+  job: Job;
+}
+
+/** A job's result as the thread that ran it knows it. */
+export interface Done {
+  result: CheckResult;
+  explored: Explored;
+  seconds: number;
+}
+
+export type FromWorker =
+  /** the sources are compiled */
+  | { kind: 'ready'; catalogue: Catalogue }
+  | { kind: 'progress'; progress: Omit<JobProgress, 'job'> }
+  | { kind: 'done'; done: Done }
+  | { kind: 'wrong input'; diagnostics: readonly Diagnostic[] }
+  | { kind: 'internal'; message: string; stack: string };

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One check as text: the verdict first, then what it rests on: the path to the failure, or what was explored.
+ *
+ * Not here: the path itself (render-path.ts) and many checks in one table (table.ts).
+ */
+import type { Outcome } from '../app/check-data.js';
+import type { CheckResult, Violation } from '../explore/verdict.js';
+import { placeOf, renderBlocked, renderPath } from './render-path.js';
+import { count, hang, type Screen, type Style, seconds, wrap } from './terminal.js';
+
+/** What of the command line has to be said again in a command that replays a check. */
+export interface Replay {
+  /** as the user named it, where that was a path */
+  scenario: string;
+  with: readonly string[];
+  without: readonly string[];
+}
+
+/** @returns everything there is to say about one check, ended by a newline */
+export function renderOutcome(outcome: Outcome, replay: Replay, screen: Screen): string {
+  const { result, explored } = outcome;
+  if (!result) return `${heading(outcome, screen.style)}\n`;
+  const lines = [heading(outcome, screen.style)];
+  if (explored) lines.push(...indented(explored.question, screen), '');
+  if (result.verdict === 'violated') lines.push(...violatedLines(result, outcome, replay, screen));
+  if (result.verdict === 'holds') lines.push(...holdsLines(result, outcome, screen));
+  if (result.verdict === 'inconclusive') lines.push(...inconclusiveLines(result, screen));
+  lines.push(...recordLines(outcome, screen));
+  return `${lines.join('\n')}\n`;
+}
+
+/** @returns `dax-truncate, without the idle wait` */
+export function nameOf({ scenario, variant }: { scenario: string; variant?: string }): string {
+  return variant === undefined ? scenario : `${scenario} (broken: ${variant})`;
+}
+
+function heading(outcome: Outcome, style: Style): string {
+  const { result, recorded } = outcome;
+  const what = `${style.bold(nameOf(outcome))} on ${style.bold(outcome.kernel)}: `;
+  if (!result) return what + (recorded?.verdict === 'not applicable' ? 'not applicable' : style.warn('not begun'));
+  return what + paintVerdict(result, style);
+}
+
+/** @returns `violated: stuck`, `holds`, `inconclusive: …` */
+function paintVerdict({ verdict, violation, inconclusive }: CheckResult, style: Style): string {
+  switch (verdict) {
+    case 'holds':
+      return style.good('holds');
+    case 'violated':
+      return style.bad(violation ? `violated: ${violationName(violation)}` : 'violated');
+    case 'inconclusive':
+      return style.warn(inconclusive ? `inconclusive: ${inconclusive}` : 'inconclusive');
+  }
+}
+
+/** @returns the kind, and the name where that says more */
+export function violationName({ kind, name }: Violation): string {
+  return name === '' || name === kind ? kind : `${kind}: ${name}`;
+}
+
+function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, screen: Screen): string[] {
+  const { style } = screen;
+  const { violation, path, blocked } = result;
+  const lines = renderPath(result, screen);
+  if (path && path.length === 0) lines.push('The initial state itself is the failure: no step was needed.');
+  if (violation) {
+    const at = violation.at ? `, in ${violation.at.function} (${placeOf(violation.at)})` : '';
+    const [first, ...rest] = wrap(`${violationName(violation)}: ${violation.message}${at}`, screen.width);
+    lines.push('', style.bad(first), ...rest.map((line) => style.bad(line)));
+  }
+  if (blocked) lines.push(...renderBlocked(blocked, screen).map((line) => `  ${line}`));
+  lines.push(
+    '',
+    ...hang(
+      `shortest path: ${count(path?.length ?? 0, 'step')}; found in ${searched(result, outcome)}`,
+      screen.width,
+      2,
+    ),
+  );
+  lines.push(`replay: ${style.bold(replayCommand(outcome, replay))}`);
+  return lines;
+}
+
+function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): string[] {
+  const { explored } = outcome;
+  const facts: string[] = [`on every interleaving: ${searched(result, outcome)}`];
+  if (explored) {
+    const tasks = `${count(explored.tasks.length, 'task')} (${explored.tasks.join(', ')})`;
+    facts.push(`proved within these sizes: ${tasks}, ${count(explored.pages, 'page')}`);
+  }
+  facts.push(...situations(result), `memory model: ${result.memoryModel}; storage: ${storageOf(result)}`);
+  return facts.flatMap((fact) => hang(fact, screen.width - 2, 2)).map((line) => `  ${line}`);
+}
+
+function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
+  const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
+  const facts = [`looked at: ${totals(result)}`, ...situations(result)];
+  return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
+    (line) => `  ${line}`,
+  );
+}
+
+/** What was to be met at least once, met or not. */
+function situations({ sometimes }: CheckResult): string[] {
+  const met = Object.keys(sometimes).filter((name) => sometimes[name]);
+  const missed = Object.keys(sometimes).filter((name) => !sometimes[name]);
+  const lines: string[] = [];
+  if (met.length > 0) lines.push(`situations met: ${met.join('; ')}`);
+  if (missed.length > 0) lines.push(`situations never met: ${missed.join('; ')}`);
+  return lines;
+}
+
+function searched(result: CheckResult, outcome: Outcome): string {
+  return `${totals(result)}, ${seconds(outcome.seconds)}`;
+}
+
+function totals({ states, transitions, depth }: CheckResult): string {
+  return `${count(states, 'state')}, ${count(transitions, 'transition')}, depth ${depth}`;
+}
+
+function storageOf({ storage, stateBytes }: CheckResult): string {
+  return storage === 'exact' ? `exact (whole states of ${count(stateBytes, 'byte')} are compared)` : storage;
+}
+
+/** Said only where the file records something else. */
+function recordLines({ asRecorded, recorded }: Outcome, { style }: Screen): string[] {
+  if (asRecorded !== false || !recorded) return [];
+  const what = recorded.violates === undefined ? recorded.verdict : `${recorded.verdict}: ${recorded.violates}`;
+  return ['', style.bad(`The scenario's file records: ${what}.`)];
+}
+
+/** @returns the one command that does this check again */
+export function replayCommand({ kernel, variant }: Outcome, replay: Replay): string {
+  const words = ['npx refzero check', shellWord(replay.scenario), '--kernel', kernel];
+  if (variant !== undefined) words.push('--variant', shellWord(variant));
+  for (const id of replay.with) words.push('--with', shellWord(id));
+  for (const id of replay.without) words.push('--without', shellWord(id));
+  return words.join(' ');
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:@%+=-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+function indented(text: string, screen: Screen): string[] {
+  return wrap(text, screen.width - 2).map((line) => screen.style.dim(`  ${line}`));
+}
