@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * ftrace text to columns: what `cat trace`, `cat trace_pipe`, `trace-cmd report` and an ftrace dump print
+ * (kernel/trace/trace_output.c). The order of the file is the order of the events. Lines that are none of the known kinds
+ * are noted with their number.
+ */
+import { asciiOf } from './bytes.js';
+import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
+import { ByteInterner } from './intern.js';
+import type { CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
+import { isPageBody, readFields } from './text-fields.js';
+import { LinePrefix } from './text-line.js';
+
+const NEWLINE = 10;
+const SPACE = 32;
+const COLON = 58;
+/** lines without a single event after which the file is taken for something else */
+const FOREIGN_LINES = 2000;
+const FOREIGN_BYTES = 1 << 20;
+const MAX_KINDS = 4096;
+
+/** Reads ftrace text; of a file that is none the recording is empty and the notes say so. */
+export function readText(bytes: Uint8Array, notes: Notes, options: ReadOptions): Recording {
+  const reader = new TextReader(bytes, notes, options);
+  reader.run();
+  return reader.recording();
+}
+
+/** What is remembered of each CPU while reading. */
+interface CpuState extends CpuSummary {
+  lastRow: number;
+  openRow: Int32Array;
+  openPid: Int32Array;
+}
+
+class TextReader {
+  private readonly events = new Columns();
+  private readonly kinds: EventKind[] = [];
+  /** of the fields pfn, val and ret, those that an event of the kind had when first met */
+  private readonly required: number[] = [];
+  private readonly names = new ByteInterner();
+  private readonly comms = new ByteInterner();
+  private readonly flags = new ByteInterner();
+  private readonly extras = new Extras();
+  private readonly stacks = new StackTable('lines');
+  private readonly cpus: CpuState[] = [];
+  private readonly losses: Loss[] = [];
+  private readonly prefix = new LinePrefix();
+  private lost = 0;
+  private lostUnknown = 0;
+  private orphanStacks = 0;
+  private line = 0;
+  private strange = 0;
+  private digits = -1;
+  private base = 0;
+  private kernel: string | undefined;
+  private entries = -1;
+  /** a stack trace was announced: the row it belongs to, -1 for none, and whether frames follow */
+  private stackRow = -1;
+  private inStack = false;
+  private frames = 0;
+
+  constructor(
+    private readonly bytes: Uint8Array,
+    private readonly notes: Notes,
+    private readonly options: ReadOptions,
+  ) {}
+
+  run(): void {
+    const { bytes } = this;
+    for (let from = 0; from < bytes.length; ) {
+      let to = bytes.indexOf(NEWLINE, from);
+      if (to < 0) to = bytes.length;
+      this.line++;
+      if (to > from) this.read(from, to > from && bytes[to - 1] === 13 ? to - 1 : to);
+      if ((this.line & 0xffff) === 0) this.options.progress?.(from, bytes.length);
+      if (this.strange > 0 && this.events.length === 0 && (this.strange > FOREIGN_LINES || from > FOREIGN_BYTES)) break;
+      from = to + 1;
+    }
+    this.endStack();
+    this.closing();
+  }
+
+  private closing(): void {
+    const { bytes, notes } = this;
+    if (this.events.length === 0 && (this.strange > 0 || bytes.length === 0)) {
+      notes.add(
+        'RZ3001',
+        bytes.length === 0 ? 'the file is empty' : 'this is no recording: neither a trace.dat nor ftrace text',
+        'give what `trace-cmd record` or `cat trace` wrote',
+      );
+      return;
+    }
+    if (bytes.length > 0 && bytes[bytes.length - 1] !== NEWLINE) {
+      notes.add('RZ3004', 'the text does not end with a line end: its last event may be cut');
+    }
+    const read = this.kinds.reduce((sum, kind) => sum + kind.count, 0);
+    if (this.entries >= 0 && this.entries !== read) {
+      notes.add('RZ3004', `the text says that it has ${this.entries} entries, ${read} were found`);
+    }
+  }
+
+  private read(from: number, to: number): void {
+    const first = this.bytes[from];
+    if (this.inStack) {
+      if (this.frame(from, to)) return;
+      this.endStack();
+    }
+    if (first === 35) this.header(from, to);
+    else if (this.prefix.parse(this.bytes, from, to)) this.event(to);
+    else if (!this.lostLine(from, to)) this.odd(from, to);
+  }
+
+  /** `# ...`: how many entries were overwritten, and the kernel where a latency tracer wrote it. */
+  private header(from: number, to: number): void {
+    const text = asciiOf(this.bytes, from, Math.min(to, from + 200));
+    const entries = /^# entries-in-buffer\/entries-written: (\d{1,15})\/(\d{1,15})/.exec(text);
+    if (entries) {
+      this.entries = Number(entries[1]);
+      const missing = Number(entries[2]) - this.entries;
+      if (missing > 0) this.lose(-1, missing, -1, 0);
+    }
+    this.kernel ??= /^# \w+ latency trace v\S+ on (\d+\.\d+\S*)/.exec(text)?.[1];
+  }
+
+  /** `CPU:3 [LOST 12 EVENTS]` of the kernel, `CPU:0 [12 EVENTS DROPPED]` of trace-cmd; other lines without an event. */
+  private lostLine(from: number, to: number): boolean {
+    const text = asciiOf(this.bytes, from, Math.min(to, from + 80));
+    const lost = /^\s*CPU:\s*(\d{1,5}) \[(?:LOST )?(\d{0,15}) ?EVENTS(?: DROPPED)?\]/.exec(text);
+    if (lost) {
+      const cpu = this.cpu(Math.min(Number(lost[1]), 0xffff));
+      this.lose(cpu.cpu, lost[2] === '' ? -1 : Number(lost[2]), cpu.lastRow, this.events.length);
+      return true;
+    }
+    return (
+      /^(cpus=\d+|version = \d+|##### CPU \d+ buffer started ####|-{5,}|\s*)\s*$/.test(text) ||
+      /^CPU \d+ is empty/.test(text)
+    );
+  }
+
+  private odd(from: number, to: number): void {
+    this.strange++;
+    // only worth a word in a file that is a recording otherwise
+    if (this.events.length > 0) {
+      const start = asciiOf(this.bytes, from, Math.min(to, from + 40)).replace(/[^ -~]/g, '?');
+      this.notes.add('RZ3004', `line ${this.line} is not understood: ${JSON.stringify(start)}`);
+    }
+  }
+
+  private lose(cpu: number, events: number, after: number, before: number): void {
+    if (events > 0) this.lost += events;
+    else this.lostUnknown++;
+    if (this.losses.length < 100_000) this.losses.push({ cpu, after, before, events });
+  }
+
+  private cpu(number: number): CpuState {
+    return (this.cpus[number] ??= {
+      cpu: number,
+      read: 0,
+      overrun: -1,
+      dropped: -1,
+      lastRow: -1,
+      openRow: new Int32Array(4).fill(-1),
+      openPid: new Int32Array(4),
+    });
+  }
+
+  /** A line with a prefix: an event, or the announcement of a stack. */
+  private event(to: number): void {
+    const { bytes, prefix } = this;
+    const from = prefix.body;
+    const cpu = this.cpu(prefix.cpu);
+    if (bytes[from] === 60 && bytes[from + 1] !== 45) {
+      this.announce(cpu, from, to, asciiOf(bytes, from, Math.min(to, from + 24)));
+      return;
+    }
+    let end = from;
+    while (end < to && bytes[end] !== COLON && bytes[end] !== SPACE) end++;
+    const named = end > from && bytes[end] === COLON && end < to;
+    let body = named ? end + 1 : from;
+    while (body < to && bytes[body] === SPACE) body++;
+    const kind = named ? this.kind(from, end, body, to) : this.namedKind('function');
+    if (this.kinds[kind].name === 'kernel_stack' || this.kinds[kind].name === 'user_stack') {
+      this.announce(cpu, from, to, asciiOf(bytes, from, Math.min(to, end)));
+      return;
+    }
+    this.row(cpu, kind, body, to);
+  }
+
+  private row(cpu: CpuState, kind: number, body: number, to: number): void {
+    const { bytes, prefix, events } = this;
+    const row = events.push();
+    events.pfn[row] = -1;
+    events.stack[row] = -1;
+    events.extra[row] = -1;
+    const entry = this.kinds[kind];
+    if (entry.has & HAS.pfn) {
+      const has = readFields(events, row, this.flags, bytes, body, to);
+      const required = this.required[kind];
+      if ((has & required) !== required) {
+        events.length--;
+        this.clear(row);
+        this.notes.add('RZ3004', `line ${this.line}: ${entry.name} without its fields`);
+        return;
+      }
+      entry.has |= has & HAS.val ? has & ~HAS.order : has;
+    } else events.extra[row] = this.extras.add(bytes, body, to);
+    entry.count++;
+    events.time[row] = this.time();
+    events.cpu[row] = cpu.cpu;
+    events.kind[row] = kind;
+    events.pid[row] = prefix.pid;
+    events.comm[row] = this.comms.intern(bytes, prefix.commFrom, prefix.commTo);
+    cpu.read++;
+    cpu.lastRow = row;
+    cpu.openRow[prefix.context] = row;
+    cpu.openPid[prefix.context] = prefix.pid;
+  }
+
+  /** Wipes a row that was begun and not kept. */
+  private clear(row: number): void {
+    const { events } = this;
+    events.val[row] = events.ret[row] = events.count[row] = events.mapcount[row] = 0;
+    events.flags[row] = events.mapping[row] = 0n;
+  }
+
+  /** Time since the first event, in ns; ticks where the clock is a counter. */
+  private time(): number {
+    const { prefix } = this;
+    if (this.digits < 0) {
+      this.digits = prefix.digits;
+      this.base = prefix.seconds;
+    }
+    const whole = prefix.seconds - this.base;
+    return this.digits === 0 ? whole : whole * 1e9 + prefix.fraction * 10 ** (9 - prefix.digits);
+  }
+
+  private kind(from: number, to: number, body: number, end: number): number {
+    const before = this.names.size;
+    if (before >= MAX_KINDS) return this.namedKind('(others)');
+    const id = this.names.intern(this.bytes, from, to);
+    if (id === before) this.addKind(this.names.text(id), isPageBody(this.bytes, body, end));
+    if (id === before && this.kinds[id].has & HAS.pfn) this.require(id, body, end);
+    return id;
+  }
+
+  private namedKind(name: string): number {
+    const before = this.names.size;
+    const id = this.names.internText(name);
+    if (id === before) this.addKind(name, false);
+    return id;
+  }
+
+  private addKind(name: string, page: boolean): void {
+    this.kinds.push({ name, system: '', count: 0, has: page ? HAS.pfn : 0 });
+    this.required.push(page ? HAS.pfn : 0);
+  }
+
+  /** Later events of a kind must have what the first one had of pfn, val and ret. */
+  private require(kind: number, body: number, end: number): void {
+    const row = this.events.push();
+    const has = readFields(this.events, row, this.flags, this.bytes, body, end);
+    this.events.length--;
+    this.clear(row);
+    this.required[kind] |= has & (HAS.val | HAS.ret);
+  }
+
+  /** `<stack trace>`, `<user stack trace>`, `kernel_stack: <stack trace >`: frames follow. */
+  private announce(cpu: CpuState, from: number, to: number, text: string): void {
+    const user = text.startsWith('<user') || text.startsWith('user_stack');
+    if (!user && !text.startsWith('<stack') && !text.startsWith('kernel_stack')) {
+      this.row(cpu, this.namedKind('function'), from, to);
+      return;
+    }
+    this.kinds[this.namedKind(user ? 'user_stack' : 'kernel_stack')].count++;
+    this.inStack = true;
+    this.frames = 0;
+    this.stackRow = -1;
+    if (user) return;
+    const { context, pid } = this.prefix;
+    const row = cpu.openRow[context];
+    if (row >= 0 && cpu.openPid[context] === pid) {
+      this.stackRow = row;
+      cpu.openRow[context] = -1;
+    } else this.orphanStacks++;
+  }
+
+  /** ` => symbol`: one frame of the announced stack. */
+  private frame(from: number, to: number): boolean {
+    const { bytes } = this;
+    let at = from;
+    while (at < to && bytes[at] === SPACE) at++;
+    if (bytes[at] !== EQUALS || bytes[at + 1] !== 62) return false;
+    at += 2;
+    while (at < to && bytes[at] === SPACE) at++;
+    let end = to;
+    while (end > at && bytes[end - 1] === SPACE) end--;
+    if (this.frames >= 1024) return true;
+    this.stacks.table.room(this.frames + 1)[this.frames++] = this.stacks.lines.intern(bytes, at, end);
+    return true;
+  }
+
+  private endStack(): void {
+    if (this.inStack && this.stackRow >= 0) this.events.stack[this.stackRow] = this.stacks.table.intern(this.frames);
+    this.inStack = false;
+  }
+
+  recording(): Recording {
+    const seconds = BigInt(Number.isSafeInteger(this.base) ? this.base : 0);
+    return {
+      format: 'ftrace text',
+      compression: 'none',
+      kernel: this.kernel,
+      clock: '',
+      unit: this.digits === 0 ? 'ticks' : 'ns',
+      precision: Math.max(0, this.digits),
+      timeBase: this.digits === 0 ? seconds : seconds * 1_000_000_000n,
+      events: this.events,
+      kinds: this.kinds,
+      comms: this.comms,
+      flagTexts: this.flags,
+      stacks: this.stacks,
+      extras: this.extras,
+      losses: this.losses,
+      lost: this.lost,
+      lostUnknown: this.lostUnknown,
+      orphanStacks: this.orphanStacks,
+      cpus: this.cpus.filter(Boolean).map(({ cpu, read, overrun, dropped }) => ({ cpu, read, overrun, dropped })),
+      buffers: [],
+      diagnostics: this.notes.list,
+    };
+  }
+}
+
+const EQUALS = 61;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The door of src/trace: bytes of any recording in, columns and notes out. It never throws for what is in the bytes. */
+import { DAT_MAGIC, isDat } from './dat.js';
+import { readDat } from './read-dat.js';
+import { readText } from './read-text.js';
+import { type Codecs, Notes, type ReadOptions, type Recording } from './recording.js';
+
+/** Container formats, which the caller has to unpack (they differ between Node and a browser). */
+export type Container = 'gzip' | 'zstd' | 'xz';
+
+/** Which container these bytes are in, undefined for a bare file. */
+export function containerOf(bytes: Uint8Array): Container | undefined {
+  const begins = (...magic: number[]) => magic.every((byte, at) => bytes[at] === byte);
+  if (begins(0x1f, 0x8b)) return 'gzip';
+  if (begins(0x28, 0xb5, 0x2f, 0xfd)) return 'zstd';
+  if (begins(0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00)) return 'xz';
+  return undefined;
+}
+
+/**
+ * Reads a recording: trace.dat 6 or 7, or ftrace text.
+ * @returns columns and diagnostics; no events and a diagnostic where the bytes are no recording
+ */
+export function readRecording(bytes: Uint8Array, codecs: Codecs, options: ReadOptions = {}): Recording {
+  const notes = new Notes();
+  if (isDat(bytes)) {
+    const recording = readDat(bytes, codecs, notes, options);
+    if (recording) return recording;
+  } else if (bytes.length > 0 && bytes.length < DAT_MAGIC.length && DAT_MAGIC.every((b, n) => (bytes[n] ?? b) === b)) {
+    notes.add('RZ3001', 'the file ends inside the first ten bytes of a trace.dat');
+  }
+  return readText(bytes, notes, options);
+}
