@@ -93,3 +93,65 @@ export const ZAP_CLEARS_ENTRY_LAST = commit(
   'mm/shmem: persist uffd-wp bit across zapping for file-backed',
   'v5.19',
 );
+
+// ---- get_user_pages and page tables -----------------------------------------------------------------------------
+
+/** gup gives its references back through gup_put_folio, which does not look for the drop of an fs-dax page to 1. */
+export const GUP_PUT_FOLIO = commit('d8ddc099c6b3', 'mm/gup: Add gup_put_folio()', 'v5.18');
+
+/** gup_put_folio looks for it again. */
+export const GUP_PUT_FOLIO_WAKES = commit('f4f451a16dd1', 'mm: fix missing wake-up event for FSDAX pages', 'v5.19');
+
+/** A page-table entry of device memory is an ordinary one: gup takes no pgmap reference for it. */
+export const GUP_WITHOUT_DEVMAP = commit(
+  'fd2825b0760a',
+  'mm/gup: remove pXX_devmap usage from get_user_pages()',
+  'v6.17',
+);
+
+/** Zapping a dirty file page takes its mapping off only once the TLBs are flushed. */
+export const RMAP_AFTER_TLB_FLUSH = commit(
+  '5df397dec7c4',
+  'mm: delay page_remove_rmap() until after the TLB has been flushed',
+  'v6.2',
+);
+
+/** A TLB flush may be a broadcast (AMD INVLPGB), which does not wait for CPUs that have interrupts off. */
+export const TLB_FLUSH_BY_BROADCAST = commit(
+  '4afeb0ed1753',
+  'x86/mm: Enable broadcast TLB invalidation for multi-threaded processes',
+  'v6.15',
+);
+
+// ---- fs-dax and the file system ---------------------------------------------------------------------------------
+
+/** What keeps faults away from a hole punch is a lock of every file's mapping, not one of ext4's own. */
+export const INVALIDATE_LOCK = commit('d4f5258eae7b', 'ext4: Convert to use mapping->invalidate_lock', 'v5.15');
+
+/** The scan for busy pages also looks where no process maps the file any more. */
+export const DAX_SCANS_UNMAPPED = commit(
+  'cee91fa13a8e',
+  'fs/dax: return unmapped busy pages from dax_layout_busy_page_range()',
+  'v6.15',
+);
+
+/** The scan for busy pages waits for a locked entry; before, it went past one. */
+export const DAX_SCAN_WAITS_FOR_ENTRY = commit(
+  '6be3e21d25ca',
+  "fs/dax: don't skip locked entries when scanning entries",
+  'v6.15',
+);
+
+/** Breaking layouts is one function for all file systems. */
+export const DAX_BREAK_LAYOUT = commit(
+  'd5b3afea22a5',
+  'fs/dax: create a common implementation to break DAX layouts',
+  'v6.15',
+);
+
+/** Breaking layouts also removes the entries of the range. */
+export const DAX_BREAK_DELETES_ENTRIES = commit(
+  'bde708f1a65d',
+  'fs/dax: always remove DAX page-cache entries when breaking layouts',
+  'v6.15',
+);

@@ -66,6 +66,8 @@ export interface Pte {
 /** struct mm_struct */
 export interface MmStruct {
   mmap_lock: struct<RwSemaphore>;
+  /** its vmas, linked by `vm_next`; mmap_lock */
+  mmap: VmArea | null;
   /** protects `pgd`: the PTL; one lock for the one table */
   page_table_lock: spinlock_t;
   /** the page table, of one level */
@@ -77,6 +79,8 @@ export interface MmStruct {
 /** struct vm_area_struct */
 export interface VmArea {
   vm_mm: MmStruct | null;
+  /** the next vma of the same mm */
+  vm_next: VmArea | null;
   /** the first page number of the vma, and the first beyond it: indexes of `pgd` */
   vm_start: u8;
   vm_end: u8;
@@ -91,17 +95,51 @@ export interface VmArea {
 
 // ---- files ------------------------------------------------------------------------------------------------------
 
+/** Pages of a file. */
+export const PAGES_PER_FILE = 2;
+
 /** struct address_space; also struct anon_vma: what an anonymous page's `mapping` points to. */
 export interface AddressSpace {
   host: Inode | null;
-  /** the vmas that map it, linked by `shared` */
+
+  i_mmap_rwsem: struct<RwSemaphore>;
+  /** the vmas that map it, linked by `shared`; i_mmap_rwsem */
   i_mmap: VmArea | null;
+
+  /** the lock of `i_pages` */
+  xa_lock: spinlock_t;
+  /** the pages of the file that are known; of a DAX file values as fs/dax.ts makes them; xa_lock */
+  i_pages: array<u16, typeof PAGES_PER_FILE>;
+
+  /** shared by faults that add pages, exclusive for who takes pages away (v5.15 on) */
+  invalidate_lock: struct<RwSemaphore>;
   /** PAGE_MAPPING_ANON, the low bit of a page's `mapping` in Linux: this is an anon_vma */
   anon: bool;
 }
 
 export interface Inode {
   i_mapping: AddressSpace | null;
+  i_data: struct<AddressSpace>;
+  i_rwsem: struct<RwSemaphore>;
+  /** in pages; i_rwsem */
+  i_size: u8;
+  ext4: struct<Ext4InodeInfo>;
+}
+
+/** struct ext4_inode_info. In Linux it holds the struct inode by value; here the inode holds it. */
+export interface Ext4InodeInfo {
+  /** what invalidate_lock does since v5.15 */
+  i_mmap_sem: struct<RwSemaphore>;
+  /** the file's extents: for each page 1 + the number of its block, 0 for a hole */
+  i_block: array<u8, typeof PAGES_PER_FILE>;
+}
+
+/** A block of the file system. It is as large as a page, and it is one: that of the same number in the pgmap. */
+export interface Ext4Block {
+  /** its bit in the block bitmap */
+  allocated: bool;
+  /** the file it belongs to */
+  owner: ghost<Inode | null>;
 }
 
 // ---- device memory ----------------------------------------------------------------------------------------------
