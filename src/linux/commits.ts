@@ -51,6 +51,13 @@ export const ZONE_DEVICE_LARGE_FOLIO = commit(
   'v6.19',
 );
 
+/** zone_device_page_init wipes what an earlier life of the page left behind. */
+export const PAGE_INIT_WIPES = commit(
+  '12b2285bf3d1',
+  'mm/zone_device: reinitialize large zone device private folios',
+  'v6.19',
+);
+
 /** The driver has the folio back once folio_free was called: nothing reads it after. */
 export const PGMAP_READ_BEFORE_FREE = commit(
   '399289849560',
@@ -66,6 +73,9 @@ export const MIGRATION_WAIT_TAKES_NO_REF = commit(
   'mm/migrate.c: rework migration_entry_wait() to not take a pageref',
   'v5.17',
 );
+
+/** migrate_vma gives a page up that it cannot lock at once. */
+export const COLLECT_NEEDS_LOCK = commit('ab09243aa95a', 'mm/migrate.c: remove MIGRATE_PFN_LOCKED', 'v5.17');
 
 /** A fault on a device-private page takes a reference while the page table lock holds the entry. */
 export const DEVICE_FAULT_TAKES_REF = commit(

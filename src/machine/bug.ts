@@ -3,7 +3,10 @@
  * Linux's assertions. The condition is ordinary code: what it reads are steps, as in a kernel built with
  * CONFIG_DEBUG_VM. One that fires ends the path with a violation.
  */
-import { type bool, fail } from './core.js';
+import { type bool, fail, param } from './core.js';
+
+/** Whether the kernel is built with CONFIG_DEBUG_VM: a caller whose condition reads memory asks first. */
+export const CONFIG_DEBUG_VM: bool = param('CONFIG_DEBUG_VM', 1) === 1;
 
 export function BUG_ON(condition: bool): void {
   if (condition) fail('BUG', 'BUG_ON');

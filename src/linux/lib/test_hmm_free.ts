@@ -7,7 +7,7 @@
  *
  * Upstream: lib/test_hmm.c (5.10, 6.1, 7.3).
  * Modelled: dmirror_devmem_free; the free list is linked by zone_device_data, under the device's lock.
- * Left out: coherent memory's own data; several chunks; large folios.
+ * Left out: statistics; coherent memory's own data; several chunks; large folios.
  */
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
 import { MIGRATE_DEVICE_RANGE } from '../commits.js';
@@ -26,7 +26,6 @@ export function dmirror_devmem_free(page: Page): void {
   const mdevice: DmirrorDevice = dmirror_page_to_device(page);
   spin_lock(mdevice.lock);
   if (!MIGRATE_DEVICE_RANGE || !mdevice.remove) {
-    mdevice.cfree = mdevice.cfree + 1;
     page.zone_device_data = mdevice.free_pages;
     mdevice.free_pages = page;
   }

@@ -10,7 +10,7 @@
  *   hardware poison; the order within a list. A bad page ends the path; Linux prints it and loses it.
  *   v6.14 renamed free_unref_page to free_frozen_pages and split the frozen allocation off: both names are here.
  */
-import { VM_BUG_ON_PAGE } from '../../machine/bug.js';
+import { CONFIG_DEBUG_VM, VM_BUG_ON_PAGE } from '../../machine/bug.js';
 import { type bool, fail, type int, NR_TASKS, object, objects, one_step, param } from '../../machine/core.js';
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
 import { smp_processor_id } from '../../machine/task.js';
@@ -154,7 +154,7 @@ export function __alloc_frozen_page(): Page | null {
 }
 
 function set_page_refcounted(page: Page): void {
-  VM_BUG_ON_PAGE(page_ref_count(page) !== 0, page);
+  if (CONFIG_DEBUG_VM) VM_BUG_ON_PAGE(page_ref_count(page) !== 0, page);
   set_page_count(page, 1);
 }
 

@@ -7,11 +7,11 @@
  *
  * Upstream: include/linux/mm.h (5.10, 6.1, 6.12, 7.3).
  * Modelled: order 0, so compound_head and page_folio are the page itself; the checks of CONFIG_DEBUG_VM, which read.
- * Left out: 7.3's refusal of slab pages; page_mapcount's special types.
+ * Left out: 7.3's refusal of slab pages.
  */
-import { atomic_read } from '../../../machine/atomic.js';
-import { VM_BUG_ON_FOLIO, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../../../machine/bug.js';
+import { CONFIG_DEBUG_VM, VM_BUG_ON_FOLIO, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../../../machine/bug.js';
 import type { bool, int } from '../../../machine/core.js';
+import { page_mapcount } from '../../mm/rmap.js';
 import type { Folio, Page } from './mm_types.js';
 import { folio_ref_inc, page_ref_add_unless, page_ref_count, page_ref_dec_and_test, page_ref_inc } from './page_ref.js';
 
@@ -26,12 +26,12 @@ export function page_ref_zero_or_close_to_overflow(page: Page): bool {
 
 /** The caller has a reference, or a lock under which the page has one. */
 export function get_page(page: Page): void {
-  VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page), page);
+  if (CONFIG_DEBUG_VM) VM_BUG_ON_PAGE(page_ref_zero_or_close_to_overflow(page), page);
   page_ref_inc(page);
 }
 
 export function folio_get(folio: Folio): void {
-  VM_BUG_ON_FOLIO(page_ref_zero_or_close_to_overflow(folio), folio);
+  if (CONFIG_DEBUG_VM) VM_BUG_ON_FOLIO(page_ref_zero_or_close_to_overflow(folio), folio);
   folio_ref_inc(folio);
 }
 
@@ -49,20 +49,12 @@ export function get_page_unless_zero(page: Page): bool {
 
 /** @returns whether that was the last reference */
 export function put_page_testzero(page: Page): bool {
-  VM_BUG_ON_PAGE(page_ref_count(page) === 0, page);
+  if (CONFIG_DEBUG_VM) VM_BUG_ON_PAGE(page_ref_count(page) === 0, page);
   return page_ref_dec_and_test(page);
 }
 
 export function folio_put_testzero(folio: Folio): bool {
   return put_page_testzero(folio);
-}
-
-export function page_mapcount(page: Page): int {
-  return atomic_read(page._mapcount) + 1;
-}
-
-export function folio_mapcount(folio: Folio): int {
-  return page_mapcount(folio);
 }
 
 export function page_mapped(page: Page): bool {

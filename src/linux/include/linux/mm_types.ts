@@ -177,11 +177,9 @@ export interface Dmirror {
 
 /** struct dmirror_device of lib/test_hmm.c: the device, with one chunk of memory (struct dmirror_chunk). */
 export interface DmirrorDevice {
-  /** protects free_pages, calloc, cfree */
+  /** protects free_pages */
   lock: spinlock_t;
   free_pages: Page | null;
-  calloc: u8;
-  cfree: u8;
 
   pagemap: struct<DevPagemap>;
   /** the chunk is going away: freed pages are not handed out again (v6.1 on) */

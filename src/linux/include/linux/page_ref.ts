@@ -26,7 +26,7 @@ import {
   atomic_sub,
   atomic_sub_and_test,
 } from '../../../machine/atomic.js';
-import { VM_BUG_ON, VM_BUG_ON_PAGE } from '../../../machine/bug.js';
+import { CONFIG_DEBUG_VM, VM_BUG_ON, VM_BUG_ON_PAGE } from '../../../machine/bug.js';
 import type { bool, int } from '../../../machine/core.js';
 import type { Folio, Page } from './mm_types.js';
 
@@ -153,8 +153,10 @@ export function folio_ref_freeze(folio: Folio, count: int): bool {
 }
 
 export function page_ref_unfreeze(page: Page, count: int): void {
-  VM_BUG_ON_PAGE(page_count(page) !== 0, page);
-  VM_BUG_ON(count === 0);
+  if (CONFIG_DEBUG_VM) {
+    VM_BUG_ON_PAGE(page_count(page) !== 0, page);
+    VM_BUG_ON(count === 0);
+  }
   atomic_set_release(page._refcount, count);
 }
 
