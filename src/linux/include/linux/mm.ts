@@ -15,11 +15,13 @@ import { folio_ref_sub_and_test } from './page_ref.js';
 
 export {
   folio_get,
+  folio_mapcount,
   folio_mapped,
   folio_put_testzero,
   get_page,
   get_page_unless_zero,
   page_folio,
+  page_mapcount,
   page_mapped,
   page_ref_zero_or_close_to_overflow,
   put_page_testzero,

@@ -9,9 +9,9 @@
  * Modelled: order 0, so compound_head and page_folio are the page itself; the checks of CONFIG_DEBUG_VM, which read.
  * Left out: 7.3's refusal of slab pages.
  */
+import { atomic_read } from '../../../machine/atomic.js';
 import { CONFIG_DEBUG_VM, VM_BUG_ON_FOLIO, VM_BUG_ON_PAGE, WARN_ON_ONCE } from '../../../machine/bug.js';
 import type { bool, int } from '../../../machine/core.js';
-import { page_mapcount } from '../../mm/rmap.js';
 import type { Folio, Page } from './mm_types.js';
 import { folio_ref_inc, page_ref_add_unless, page_ref_count, page_ref_dec_and_test, page_ref_inc } from './page_ref.js';
 
@@ -55,6 +55,14 @@ export function put_page_testzero(page: Page): bool {
 
 export function folio_put_testzero(folio: Folio): bool {
   return put_page_testzero(folio);
+}
+
+export function page_mapcount(page: Page): int {
+  return atomic_read(page._mapcount) + 1;
+}
+
+export function folio_mapcount(folio: Folio): int {
+  return page_mapcount(folio);
 }
 
 export function page_mapped(page: Page): bool {
