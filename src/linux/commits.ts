@@ -165,3 +165,6 @@ export const DAX_BREAK_DELETES_ENTRIES = commit(
   'fs/dax: always remove DAX page-cache entries when breaking layouts',
   'v6.15',
 );
+
+/** The kernels that a check covers unless told otherwise. */
+export const kernels = ['v5.14', 'seed', 'v5.18', 'v6.1', 'v7.3'] as const;

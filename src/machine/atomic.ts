@@ -117,6 +117,20 @@ export function atomic_xchg(v: atomic_t, next: int): int {
 }
 
 /** A read that the compiler must not repeat or tear. Every read of shared memory here is one; the name is Linux's. */
-export function READ_ONCE<T>(value: T): T {
-  return value;
-}
+export declare function READ_ONCE<T>(value: T): T;
+
+/** A write that the compiler must not tear: `WRITE_ONCE(x.f, value)`. Every write of shared memory here is one. */
+export declare function WRITE_ONCE<T>(place: T, value: T): void;
+
+/** `cmpxchg(x.f, old, next)` on a scalar or reference field. @returns the value before; exchanged if it equals `old` */
+export declare function cmpxchg<T>(place: T, old: T, next: T): T;
+
+/** `xchg(x.f, next)` on a scalar or reference field. @returns the value before */
+export declare function xchg<T>(place: T, next: T): T;
+
+/** Memory barriers: nothing to do where memory is sequentially consistent. */
+export function smp_mb(): void {}
+export function smp_rmb(): void {}
+export function smp_wmb(): void {}
+export function smp_mb__before_atomic(): void {}
+export function smp_mb__after_atomic(): void {}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Kernels: which commits one contains. A release has what came in by then; `seed` is v5.14 and the posted patch.
+ *
+ * Commits and kernels are read from the source of commits.ts; nothing is known of them here.
+ */
+import ts from 'typescript';
+import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import type { Commit, KernelChoice } from './api.js';
+import { CODES, nearest, refuse } from './diagnostics.js';
+import { calledWord, unwrap } from './names.js';
+
+export type Switch = Commit & { declaration: ts.VariableDeclaration };
+
+const BASE_OF_SEED = 'v5.14';
+
+/** @returns the switches that the files declare, in order. @throws Refusal for one whose texts are not literal */
+export function switchesIn(files: readonly ts.SourceFile[], checker: ts.TypeChecker): Switch[] {
+  const switches: Switch[] = [];
+  for (const declaration of moduleConstants(files)) {
+    const call = declaration.initializer && unwrap(declaration.initializer);
+    if (!call || calledWord(checker, call) !== 'commit' || !ts.isCallExpression(call)) continue;
+    const [id, subject, since, until] = call.arguments.map((argument) => {
+      if (ts.isStringLiteralLike(argument)) return argument.text;
+      return refuse(argument, 'word', 'commit takes texts in quotes', "commit('id', 'subject', 'v5.18')");
+    });
+    if (id === undefined || subject === undefined || since === undefined) continue;
+    const name = declaration.name.getText();
+    switches.push({ name, id, subject, since, ...(until !== undefined && { until }), declaration });
+  }
+  return switches;
+}
+
+/** @returns the list `export const kernels = [...]` of a commits.ts, or [] */
+export function kernelsIn(files: readonly ts.SourceFile[]): string[] {
+  for (const declaration of moduleConstants(files)) {
+    if (declaration.name.getText() !== 'kernels' || !declaration.getSourceFile().fileName.endsWith('commits.ts'))
+      continue;
+    let list = declaration.initializer;
+    while (list && (ts.isAsExpression(list) || ts.isParenthesizedExpression(list))) list = list.expression;
+    if (!list || !ts.isArrayLiteralExpression(list)) continue;
+    return list.elements.filter(ts.isStringLiteralLike).map((element) => element.text);
+  }
+  return [];
+}
+
+function* moduleConstants(files: readonly ts.SourceFile[]): Generator<ts.VariableDeclaration> {
+  for (const file of files) {
+    for (const statement of file.statements) {
+      if (ts.isVariableStatement(statement)) yield* statement.declarationList.declarations;
+    }
+  }
+}
+
+/** @returns the switches that are on. @throws InputError RZ2002 for an unknown kernel, RZ2003 for an unknown commit */
+export function chooseSwitches(
+  choice: KernelChoice,
+  switches: readonly Switch[],
+  kernels: readonly string[],
+): Set<ts.VariableDeclaration> {
+  const on = new Set(switches.filter((each) => contains(choice.kernel, each, kernels)).map((each) => each.declaration));
+  for (const each of choice.with ?? []) on.add(findSwitch(each, switches).declaration);
+  for (const each of choice.without ?? []) on.delete(findSwitch(each, switches).declaration);
+  return on;
+}
+
+function contains(kernel: string, { since, until }: Commit, kernels: readonly string[]): boolean {
+  if (!isRelease(kernel)) {
+    if (!kernels.includes(kernel)) throw new InputError(unknownKernel(kernel, kernels));
+    if (until === kernel) return false;
+    return (
+      since === kernel || contains(BASE_OF_SEED, { since, ...(until !== undefined && { until }) } as Commit, kernels)
+    );
+  }
+  if (!isRelease(since) || compareReleases(since, kernel) > 0) return false;
+  return until === undefined || !isRelease(until) || compareReleases(until, kernel) > 0;
+}
+
+/** @returns what to say about a kernel that is neither a release nor one of commits.ts */
+export function unknownKernel(kernel: string, kernels: readonly string[]): Diagnostic {
+  const near = nearest(kernel, kernels);
+  const hint = `${near === undefined ? '' : `did you mean ${near}? `}a release such as v6.1, or one of ${kernels.join(', ')}`;
+  return { code: CODES.unknownKernel, message: `no kernel ${kernel}`, hint };
+}
+
+export function isRelease(kernel: string): boolean {
+  return /^v\d+\.\d+$/.test(kernel);
+}
+
+/** @returns below 0, 0 or above 0, as `a` is before, at or after `b` */
+export function compareReleases(a: string, b: string): number {
+  const [majorA = 0, minorA = 0] = a.slice(1).split('.').map(Number);
+  const [majorB = 0, minorB = 0] = b.slice(1).split('.').map(Number);
+  return majorA - majorB || minorA - minorB;
+}
+
+/** @throws InputError RZ2003 where the name, id or beginning of an id is unknown or means several */
+export function findSwitch(wanted: string, switches: readonly Switch[]): Switch {
+  const exact = switches.find((each) => each.name === wanted || each.id === wanted);
+  if (exact) return exact;
+  const begun = wanted.length >= 4 ? switches.filter((each) => each.id.startsWith(wanted)) : [];
+  const [only, another] = begun;
+  if (only && !another) return only;
+  const message = another ? `several commits begin with ${wanted}` : `no commit ${wanted}`;
+  const near = nearest(
+    wanted,
+    switches.flatMap((each) => [each.name, each.id]),
+  );
+  const hint = begun.length > 1 ? begun.map((each) => each.id).join(', ') : near && `did you mean ${near}?`;
+  throw new InputError({ code: CODES.unknownCommit, message, hint: hint ?? 'src/linux/commits.ts lists them' });
+}
