@@ -112,8 +112,8 @@ function compileKernel(known: Known, choice: KernelChoice, params: ReadonlyMap<s
   for (const file of known.kernelFiles) {
     for (const statement of file.statements) {
       if (ts.isFunctionDeclaration(statement) && statement.body && isExported(statement)) build.add(statement);
-      if (ts.isVariableStatement(statement))
-        statement.declarationList.declarations.forEach((each) => build.addObject(each));
+      if (!ts.isVariableStatement(statement)) continue;
+      for (const each of statement.declarationList.declarations) build.addObject(each);
     }
   }
   return finished(build);

@@ -33,20 +33,20 @@ function lowerStatement(frame: Frame, node: ts.Statement, label?: string): void 
     if (edit !== '') refuse(node, 'edit', `a statement can only be taken out, not replaced by "${edit}"`, "by: ''");
     return;
   }
-  if (ts.isExpressionStatement(node)) return lowerEffect(frame, node.expression);
-  if (ts.isVariableStatement(node)) return lowerVariables(frame, node.declarationList);
-  if (ts.isReturnStatement(node)) return lowerReturn(frame, node, node.expression);
-  if (ts.isIfStatement(node)) return lowerIf(frame, node);
-  if (ts.isBlock(node))
-    return label === undefined ? lowerStatements(frame, node.statements) : lowerNamedBlock(frame, node, label);
-  if (ts.isWhileStatement(node)) return lowerWhile(frame, node, label);
-  if (ts.isDoStatement(node)) return lowerDo(frame, node, label);
-  if (ts.isForStatement(node)) return lowerFor(frame, node, label);
-  if (ts.isSwitchStatement(node)) return lowerSwitch(frame, node, label);
-  if (ts.isBreakOrContinueStatement(node)) return lowerJump(frame, node);
-  if (ts.isLabeledStatement(node)) return lowerStatement(frame, node.statement, node.label.text);
-  if (ts.isEmptyStatement(node)) return;
-  refuse(node, 'statement', `not a statement of the language: ${foldedText(node)}`);
+  if (ts.isExpressionStatement(node)) lowerEffect(frame, node.expression);
+  else if (ts.isVariableStatement(node)) lowerVariables(frame, node.declarationList);
+  else if (ts.isReturnStatement(node)) lowerReturn(frame, node, node.expression);
+  else if (ts.isIfStatement(node)) lowerIf(frame, node);
+  else if (ts.isBlock(node)) lowerBlock(frame, node, label);
+  else if (ts.isWhileStatement(node)) lowerWhile(frame, node, label);
+  else if (ts.isDoStatement(node)) lowerDo(frame, node, label);
+  else if (ts.isForStatement(node)) lowerFor(frame, node, label);
+  else if (ts.isSwitchStatement(node)) lowerSwitch(frame, node, label);
+  else if (ts.isBreakOrContinueStatement(node)) lowerJump(frame, node);
+  else if (ts.isLabeledStatement(node)) lowerStatement(frame, node.statement, node.label.text);
+  else if (!ts.isEmptyStatement(node)) {
+    refuse(node, 'statement', `not a statement of the language: ${foldedText(node)}`);
+  }
 }
 
 /** An expression for what it does: calls may return nothing, assignments stand here, and the comma in `for`. */
@@ -182,7 +182,8 @@ function lowerIf(frame: Frame, node: ts.IfStatement): void {
     if (statement) lowerStatements(frame, [statement]);
   };
   if (condition.op === 'const' && frame.program.pruning) {
-    return side(condition.value !== 0 ? node.thenStatement : node.elseStatement)();
+    side(condition.value !== 0 ? node.thenStatement : node.elseStatement)();
+    return;
   }
   const then = frame.collect(side(node.thenStatement));
   const otherwise = frame.collect(side(node.elseStatement));
@@ -199,7 +200,11 @@ function jumping(frame: Frame, jump: Jump, work: () => void): Stmt[] {
   }
 }
 
-function lowerNamedBlock(frame: Frame, node: ts.Block, named: string): void {
+function lowerBlock(frame: Frame, node: ts.Block, named: string | undefined): void {
+  if (named === undefined) {
+    lowerStatements(frame, node.statements);
+    return;
+  }
   const label = frame.label('block');
   const body = jumping(frame, { named, namedOnly: true, breakTo: label }, () =>
     lowerStatements(frame, node.statements),
@@ -264,7 +269,7 @@ function lowerJump(frame: Frame, node: ts.BreakOrContinueStatement): void {
   });
   const label = isBreak ? jump?.breakTo : jump?.continueTo;
   if (label === undefined)
-    return refuse(node, 'statement', `${foldedText(node)} leads nowhere`, 'it stays inside one function');
+    refuse(node, 'statement', `${foldedText(node)} leads nowhere`, 'it stays inside one function');
   const loc = locOf(node);
   frame.emit(isBreak || jump?.continueIsBreak ? { op: 'break', label, loc } : { op: 'continue', label, loc });
 }
@@ -320,13 +325,16 @@ function lowerGroups(frame: Frame, subject: Expr, groups: Group[], label: string
     const last = frame.out.at(-1);
     if (last?.op === 'break' && last.label === label) frame.out.pop();
   };
-  if (group.isDefault) return then();
+  if (group.isDefault) {
+    then();
+    return;
+  }
   const tests = group.cases.map((each) => caseTest(frame, subject, each));
   const known = tests.every((test) => test.op === 'const');
   if (known && frame.program.pruning) {
-    return tests.some((test) => test.op === 'const' && test.value !== 0)
-      ? then()
-      : lowerGroups(frame, subject, rest, label);
+    if (tests.some((test) => test.op === 'const' && test.value !== 0)) then();
+    else lowerGroups(frame, subject, rest, label);
+    return;
   }
   const condition = tests.reduce((left, right): Expr => ({ op: 'binary', type: BOOL, operator: '||', left, right }));
   const otherwise = () => lowerGroups(frame, subject, rest, label);
