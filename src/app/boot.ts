@@ -24,15 +24,13 @@ type TakesClosure<P extends unknown[]> = true extends {
   ? true
   : false;
 
-/** What of a module can be used from outside: functions without arrow functions in their parameters, and objects. */
+/** What of a module can be used from outside: functions without arrow functions in their parameters, objects, constants. */
 export type Usable<Module> = {
   [Name in keyof Module as Module[Name] extends (...args: infer P) => unknown
     ? TakesClosure<P> extends true
       ? never
       : Name
-    : Module[Name] extends object
-      ? Name
-      : never]: Module[Name];
+    : Name]: Module[Name];
 };
 
 export interface BootOptions {

@@ -10,6 +10,7 @@ import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { CompiledScenario, KernelChoice, Named, Sources, Workspace } from './api.js';
 import { Build, type BuildOptions } from './build.js';
 import { CODES, locOf, nearest, Refusal } from './diagnostics.js';
+import type { Constant } from './fold.js';
 import type { Loc, ProgramIR } from './ir.js';
 import { chooseSwitches, kernelsIn, type Switch, switchesIn } from './kernels.js';
 import { type Code, readScenario, type ScenarioSource } from './scenarioText.js';

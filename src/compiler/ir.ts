@@ -213,4 +213,6 @@ export interface ProgramIR {
   functions: Map<string, FunctionIR>;
   /** the values that `param` took */
   params: Map<string, number>;
+  /** exported constants by name (`FOLL_PIN`, a switch), in a program made for `boot` */
+  constants?: Map<string, { type: Type; value: number }>;
 }

@@ -17,7 +17,7 @@ import { describeInstance, instanceName } from './names.js';
 /** What callers get: functions and module-level objects by name. */
 export type Api = Record<string, unknown>;
 
-/** @returns every exported function that takes no arrow function, and every module-level object, by name */
+/** @returns every exported function that takes no arrow function, module-level object and constant, by name */
 export function makeApi(machine: Machine): Api {
   const { program, layout, memory, functions } = machine;
   const cells = placeCells(program, layout);
@@ -88,6 +88,8 @@ class ViewPrinter {
     const members: string[] = [];
     for (const fn of this.program.functions.values()) if (isCallable(fn)) members.push(this.wrapper(fn));
     for (const name of this.program.globals.keys()) if (isIdentifier(name)) members.push(this.global(name));
+    for (const [name, { type, value }] of this.program.constants ?? [])
+      members.push(`${name}: ${toApi(type, String(value))}`);
     this.out.push(`return { ${members.join(',\n')} };`);
     return this.out.join('\n');
   }
