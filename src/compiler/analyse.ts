@@ -117,10 +117,25 @@ function compileKernel(known: Known, choice: KernelChoice, params: ReadonlyMap<s
       for (const each of statement.declarationList.declarations) build.addObject(each);
     }
   }
-  return finished(build);
+  return { ...finished(build), constants: exportedConstants(known, build) };
 }
 
-function isExported(node: ts.FunctionDeclaration): boolean {
+/** What callers from outside pass to the functions: flags, sizes, switches. */
+function exportedConstants(known: Known, build: Build): Map<string, Constant> {
+  const constants = new Map<string, Constant>();
+  for (const file of known.kernelFiles) {
+    for (const statement of file.statements) {
+      if (!ts.isVariableStatement(statement) || !isExported(statement)) continue;
+      for (const declaration of statement.declarationList.declarations) {
+        const value = build.constants.ofDeclaration(declaration);
+        if (value) constants.set(declaration.name.getText(), value);
+      }
+    }
+  }
+  return constants;
+}
+
+function isExported(node: ts.FunctionDeclaration | ts.VariableStatement): boolean {
   return node.modifiers?.some((modifier) => modifier.kind === ts.SyntaxKind.ExportKeyword) ?? false;
 }
 
