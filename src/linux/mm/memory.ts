@@ -15,17 +15,20 @@ import { WARN_ON_ONCE } from '../../machine/bug.js';
 import type { bool, int } from '../../machine/core.js';
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
 import { flush_tlb_page } from '../arch/x86/mm/tlb.js';
-import { RMAP_AFTER_TLB_FLUSH } from '../commits.js';
+import { RMAP_AFTER_TLB_FLUSH, ZAP_CLEARS_ENTRY_LAST } from '../commits.js';
 import { EBUSY, EFAULT, EINVAL } from '../include/linux/errno.js';
 import { i_mmap_lock_read, i_mmap_unlock_read } from '../include/linux/fs.js';
-import { folio_get } from '../include/linux/mm.js';
+import { folio_get, put_page } from '../include/linux/mm.js';
 import { VM_FAULT_NOPAGE, VM_FAULT_SIGBUS, type vm_fault_t } from '../include/linux/mm_fault.js';
 import type { AddressSpace, MmStruct, Page, Pte, VmArea } from '../include/linux/mm_types.js';
 import { page_ref_count } from '../include/linux/page_ref.js';
 import { folio_test_anon } from '../include/linux/page-flags.js';
 import {
+  is_device_private_entry,
   mk_pte,
   pfn_pte,
+  pfn_swap_entry_to_page,
+  pte_clear_not_present_full,
   pte_dirty,
   pte_mkdevmap,
   pte_mkwrite,
@@ -129,6 +132,17 @@ function zap_present_folio_pte(vma: VmArea, address: int, ptep: Pte, page: Page)
   release_pages(page);
 }
 
+/** zap_nonpresent_ptes of 7.3, for one entry; the page table lock is held. A migration entry has no reference. */
+function zap_nonpresent_pte(ptep: Pte, pte: pteval): void {
+  if (!ZAP_CLEARS_ENTRY_LAST) pte_clear_not_present_full(ptep);
+  if (is_device_private_entry(pte)) {
+    const page: Page = pfn_swap_entry_to_page(pte);
+    folio_remove_rmap_pte(page);
+    put_page(page);
+  }
+  if (ZAP_CLEARS_ENTRY_LAST) pte_clear_not_present_full(ptep);
+}
+
 /** Empties one entry of the page table. */
 function zap_pte_range(vma: VmArea, address: int): void {
   const mm: MmStruct = vma.vm_mm!;
@@ -140,6 +154,7 @@ function zap_pte_range(vma: VmArea, address: int): void {
     if (page === null) zap_present_special(vma, address, ptep);
     else zap_present_folio_pte(vma, address, ptep, page);
   } else {
+    if (!pte_none(pte)) zap_nonpresent_pte(ptep, pte);
     spin_unlock(mm.page_table_lock);
   }
 }
