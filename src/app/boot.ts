@@ -63,7 +63,7 @@ export interface Booted {
 export type Kernel = Booted & Usable<Linux> & Usable<Primitives>;
 
 /**
- * Compiles a kernel and gives it memory. The first boot of a process compiles all sources (a second or so).
+ * Compiles a kernel, gives it memory and starts it (start_kernel). The first boot of a process compiles all sources (a second or so).
  * @param kernel a kernel on offer: `v5.14`, `seed`, … or any release `vX.Y`
  * @returns its functions and objects, on views of live memory
  * @throws InputError RZ2xxx for an unknown kernel or commit, RZ4031 for an unknown size, RZ4032 for one that is no size;
@@ -82,7 +82,9 @@ export function boot(kernel: string, options: BootOptions = {}): Kernel {
   const api = makeApi(machine);
   const booted: Booted = { kernel, memory: machine.memory, machine };
   for (const name of Object.keys(booted)) assert(!(name in api), `the kernel has something called ${name}`);
-  return Object.defineProperties(api, Object.getOwnPropertyDescriptors(booted)) as unknown as Kernel;
+  const booting = Object.defineProperties(api, Object.getOwnPropertyDescriptors(booted)) as unknown as Kernel;
+  booting.start_kernel();
+  return booting;
 }
 
 let ownWorkspace: Workspace | undefined;

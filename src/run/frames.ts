@@ -46,6 +46,9 @@ export function innermostLine(stack: string, url: string): number {
   );
 }
 
+/** What the text of views.ts calls itself in a stack: neither kernel nor caller. */
+export const apiUrl = 'refzero-api.js';
+
 /** `places[line]` is what the line of generated text stands for, if anything; the text begins at `firstLine`. */
 export function readStack(
   stack: string,
@@ -59,7 +62,7 @@ export function readStack(
     const line = lineInSource(entry, url);
     const place = places[line - firstLine];
     if (place) frames.push(place);
-    callers = line > 0 ? [] : [...callers, entry];
+    callers = line > 0 || entry.includes(apiUrl) ? [] : [...callers, entry];
   }
   return { frames, callers };
 }

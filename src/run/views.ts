@@ -11,7 +11,8 @@ import { assert } from '../base/assert.js';
 import type { Field, FunctionIR, ProgramIR, Struct, Type } from '../compiler/ir.js';
 import { embeddedStruct } from '../compiler/layout.js';
 import { type Cells, columnOf, placeCells } from './cells.js';
-import type { Machine, RawFunction } from './machine.js';
+import { apiUrl } from './frames.js';
+import type { Machine } from './machine.js';
 import { describeInstance, instanceName } from './names.js';
 
 /** What callers get: functions and module-level objects by name. */
@@ -90,7 +91,7 @@ class ViewPrinter {
     for (const name of this.program.globals.keys()) if (isIdentifier(name)) members.push(this.global(name));
     for (const [name, { type, value }] of this.program.constants ?? [])
       members.push(`${name}: ${toApi(type, String(value))}`);
-    this.out.push(`return { ${members.join(',\n')} };`);
+    this.out.push(`return { ${members.join(',\n')} };`, `//# sourceURL=${apiUrl}`);
     return this.out.join('\n');
   }
 
@@ -219,5 +220,3 @@ function fromApi(type: Type, value: string, what: string): string {
       return `$int(${value}, ${name})`;
   }
 }
-
-export type { RawFunction };
