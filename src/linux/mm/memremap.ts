@@ -41,7 +41,6 @@ import {
   percpu_ref_tryget_many,
 } from '../include/linux/percpu-refcount.js';
 import { percpu_ref_exit, percpu_ref_init, percpu_ref_kill } from '../lib/percpu-refcount.js';
-import { put_dev_pagemap } from './memremap_free.js';
 import { memmap_init_zone_device } from './mm_init.js';
 
 interface PgmapArrayEntry {
@@ -97,15 +96,8 @@ export function memunmap_pages(pgmap: DevPagemap): void {
   percpu_ref_exit(pgmap.ref);
 }
 
-/**
- * The pgmap of a page frame, with a reference to it, or null.
- * @param pgmap up to v6.17: one that the caller has a reference to, which is kept if it is the right one, else put
- */
-export function get_dev_pagemap(pfn: int, pgmap: DevPagemap | null): DevPagemap | null {
-  if (pgmap !== null) {
-    if (pfn >= pgmap.range_start && pfn < pgmap.range_start + pgmap.range_len) return pgmap;
-    put_dev_pagemap(pgmap);
-  }
+/** The pgmap of a page frame, with a reference to it, or null. Up to v6.17 a caller could hand in one it has already. */
+export function get_dev_pagemap(pfn: int): DevPagemap | null {
   rcu_read_lock();
   let found: DevPagemap | null = pgmap_array[pfn].pgmap;
   if (found !== null && !percpu_ref_tryget_live_rcu(found.ref)) found = null;
