@@ -316,6 +316,7 @@ function recordingOf(file: DatFile, chosen: DatBuffer | undefined, decoder: DatD
     kernel: /^\S+\s+\S+\s+(\d+\.\d+\S*)/.exec(file.uname)?.[1],
     clock,
     unit: ticks ? 'ticks' : 'ns',
+    little: file.little,
     precision: ticks ? 0 : 9,
     timeBase: base + file.offset,
     events: decoder.events,

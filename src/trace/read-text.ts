@@ -313,6 +313,7 @@ class TextReader {
       kernel: this.kernel,
       clock: '',
       unit: this.digits === 0 ? 'ticks' : 'ns',
+      little: true,
       precision: Math.max(0, this.digits),
       timeBase: this.digits === 0 ? seconds : seconds * 1_000_000_000n,
       events: this.events,

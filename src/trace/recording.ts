@@ -45,6 +45,8 @@ export interface Recording {
   clock: string;
   /** what `time` counts */
   unit: 'ns' | 'ticks';
+  /** byte order of the records kept in `extras` */
+  little: boolean;
   /** decimals of a second that the file has: 9 for trace.dat, 6 for most texts */
   precision: number;
   /** absolute time of `time === 0` */

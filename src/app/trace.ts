@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `refzero trace`: a recording, what is known about its kernel and its memory, and the lives of its pages, as data. Loading
+ * is in trace-load.ts, printing in src/cli.
+ */
+import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { type PageLife, pageLife } from '../conform/page-life.js';
+import { type PfnRange, parseRange, RangeMap } from '../conform/ranges.js';
+import { type KindSummary, summarize } from '../conform/summary.js';
+import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
+import { kindExists } from '../spec/rest.js';
+import { describe } from '../trace/describe.js';
+import type { Container } from '../trace/read.js';
+import type { BufferSummary, CpuSummary, ReadOptions, Recording } from '../trace/recording.js';
+import { loadRecording } from './trace-load.js';
+import { loadMeta, type Meta } from './trace-meta.js';
+
+export interface TraceOptions extends ReadOptions {
+  /** a meta.json with kernel and ranges */
+  meta?: string;
+  /** texts such as `0x40000-0x4ffff=fsdax` */
+  zoneDevice?: readonly string[];
+  /** overrides what the recording says */
+  kernel?: string;
+}
+
+/** A recording with what is needed to speak about its pages. */
+export interface OpenTrace {
+  file: string;
+  recording: Recording & { container?: Container };
+  kernel: KernelVersion | undefined;
+  /** where the kernel's release is from */
+  kernelFrom: 'option' | 'recording' | 'meta' | 'nowhere';
+  ranges: RangeMap;
+}
+
+/** Opens a recording. @throws InputError for wrong options, or where nothing of the file can be read */
+export async function openTrace(file: string, options: TraceOptions = {}): Promise<OpenTrace> {
+  const given = options.kernel === undefined ? undefined : parseKernelVersion(options.kernel);
+  if (options.kernel !== undefined && !given) {
+    const message = `${JSON.stringify(options.kernel)} is no kernel release`;
+    throw new InputError({ code: 'RZ3011', message, hint: 'for example 6.12, v7.3 or seed' });
+  }
+  const ranges = (options.zoneDevice ?? []).map(rangeOption);
+  const meta = options.meta === undefined ? undefined : await loadMeta(options.meta, file);
+  const recording = await loadRecording(file, options);
+  const { events, diagnostics, kinds } = recording;
+  if (events.length === 0 && diagnostics.length > 0 && kinds.length === 0) throw new InputError(...diagnostics);
+  const { kernel, kernelFrom } = kernelOf(given, recording, meta);
+  const map = new RangeMap([...ranges, ...(meta?.ranges ?? [])]);
+  if (kernel) checkRanges(map, kernel, diagnostics);
+  return { file, recording, kernel, kernelFrom, ranges: map };
+}
+
+function rangeOption(text: string): PfnRange {
+  const range = parseRange(text);
+  if (range) return range;
+  const hint = 'for example 0x40000-0x4ffff=fsdax; kinds: private, coherent, fsdax, devdax, p2pdma';
+  throw new InputError({ code: 'RZ3012', message: `${JSON.stringify(text)} is no range of pages`, hint });
+}
+
+function kernelOf(given: KernelVersion | undefined, recording: Recording, meta: Meta | undefined) {
+  if (given) return { kernel: given, kernelFrom: 'option' as const };
+  const recorded = recording.kernel === undefined ? undefined : parseKernelVersion(recording.kernel);
+  if (recorded) return { kernel: recorded, kernelFrom: 'recording' as const };
+  if (meta?.kernel) return { kernel: meta.kernel, kernelFrom: 'meta' as const };
+  return { kernel: undefined, kernelFrom: 'nowhere' as const };
+}
+
+function checkRanges(map: RangeMap, kernel: KernelVersion, diagnostics: Diagnostic[]): void {
+  for (const kind of new Set(map.ranges.map((range) => range.kind))) {
+    if (kindExists(kind, kernel)) continue;
+    diagnostics.push({ code: 'RZ3013', message: `Linux ${kernel.name} has no ${kind} pages` });
+  }
+}
+
+/** What `refzero trace FILE` tells; `--json` prints it as it is. */
+export interface TraceReport {
+  file: string;
+  format: string;
+  compression: string;
+  container: Container | null;
+  kernel: string | null;
+  kernelFrom: OpenTrace['kernelFrom'];
+  clock: string;
+  unit: 'ns' | 'ticks';
+  /** from the first to the last event, in that unit */
+  duration: number;
+  events: number;
+  stacks: { distinct: number; attached: number; orphans: number };
+  cpus: CpuSummary[];
+  buffers: BufferSummary[];
+  lost: { gaps: number; events: number; gapsOfUnknownSize: number; overrun: number; dropped: number };
+  kinds: { name: string; system: string; count: number }[];
+  ranges: readonly PfnRange[];
+  pages: KindSummary[];
+  diagnostics: Diagnostic[];
+}
+
+/** Counts everything. */
+export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTrace): TraceReport {
+  const { events, kinds, cpus } = recording;
+  const lives = summarize(recording, ranges, kernel);
+  const diagnostics = recording.diagnostics.slice();
+  if (lives.skipped.length > 0) {
+    const message = `the kernel is not known, so neither are the idle counts of ${lives.skipped.join(', ')} pages`;
+    diagnostics.push({ code: 'RZ3010', message, hint: 'name it with --kernel, for example --kernel 6.12' });
+  }
+  let attached = 0;
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < events.length; row++) {
+    if (events.stack[row] >= 0) attached++;
+    first = Math.min(first, events.time[row]);
+    last = Math.max(last, events.time[row]);
+  }
+  const sum = (pick: (cpu: CpuSummary) => number) => cpus.reduce((total, cpu) => total + Math.max(0, pick(cpu)), 0);
+  return {
+    file,
+    format: recording.format,
+    compression: recording.compression,
+    container: recording.container ?? null,
+    kernel: kernel?.name ?? null,
+    kernelFrom,
+    clock: recording.clock,
+    unit: recording.unit,
+    duration: events.length > 0 ? last - first : 0,
+    events: events.length,
+    stacks: { distinct: recording.stacks.size, attached, orphans: recording.orphanStacks },
+    cpus,
+    buffers: recording.buffers,
+    lost: {
+      gaps: recording.losses.length,
+      events: recording.lost,
+      gapsOfUnknownSize: recording.lostUnknown,
+      overrun: sum((cpu) => cpu.overrun),
+      dropped: sum((cpu) => cpu.dropped),
+    },
+    kinds: kinds
+      .filter(({ count }) => count > 0)
+      .map(({ name, system, count }) => ({ name, system, count }))
+      .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
+    ranges: ranges.ranges,
+    pages: lives.kinds,
+    diagnostics,
+  };
+}
+
+/** One page. @throws InputError where the number is none, or the recording has no event of the page */
+export function pageOf({ recording, ranges, kernel, file }: OpenTrace, pfnText: string): PageLife {
+  const pfn = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(pfnText.trim()) ? Number(pfnText) : Number.NaN;
+  if (Number.isNaN(pfn)) {
+    const hint = 'a page number such as 0x40603';
+    throw new InputError({ code: 'RZ3014', message: `${JSON.stringify(pfnText)} is no page number`, hint });
+  }
+  const life = pageLife(recording, pfn, ranges, kernel);
+  if (life) return life;
+  throw new InputError({
+    code: 'RZ3015',
+    message: `${file} has no event of page 0x${pfn.toString(16)}`,
+    hint: 'the events of a large folio name its first page',
+  });
+}
+
+/** The events of one kind by their format file, at most `limit`. @throws InputError for a name that does not occur */
+export function eventsNamed({ recording, file }: OpenTrace, name: string, limit: number): EventLine[] {
+  const { events, kinds, comms, timeBase } = recording;
+  if (!kinds.some((kind) => kind.name === name)) {
+    const hint = `it has ${kinds.map((kind) => kind.name).join(', ')}`;
+    throw new InputError({ code: 'RZ3016', message: `${file} has no event ${JSON.stringify(name)}`, hint });
+  }
+  const lines: EventLine[] = [];
+  for (let row = 0; row < events.length && lines.length < limit; row++) {
+    if (kinds[events.kind[row]].name !== name) continue;
+    const time = timeBase + BigInt(Math.round(events.time[row]));
+    const [cpu, pid] = [events.cpu[row], events.pid[row]];
+    lines.push({ time, cpu, pid, comm: comms.text(events.comm[row]), fields: describe(recording, row) });
+  }
+  return lines;
+}
+
+export interface EventLine {
+  time: bigint;
+  cpu: number;
+  pid: number;
+  comm: string;
+  fields: string;
+}

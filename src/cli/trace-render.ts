@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A recording, and one page of it, as text. What comes from the file (names of tasks, events, functions) is printed without
+ * control characters: a recording from a stranger must not drive the terminal.
+ */
+import type { EventLine, OpenTrace, TraceReport } from '../app/trace.js';
+import type { Diagnostic } from '../base/diagnostic.js';
+import type { PageEvent, PageLife } from '../conform/page-life.js';
+import type { KindSummary } from '../conform/summary.js';
+import { count, grouped, hang, type Screen, wrap } from './terminal.js';
+
+/** Text from a recording, safe to print. */
+export function clean(text: string): string {
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+}
+
+/** @returns everything `refzero trace FILE` says, ended by a newline */
+export function renderReport(report: TraceReport, screen: Screen): string {
+  const lines = [...headLines(report, screen), '', ...eventLines(report, screen), '', ...pageLines(report, screen)];
+  if (report.diagnostics.length > 0) lines.push('', ...diagnosticLines(report.diagnostics, screen));
+  return `${lines.join('\n')}\n`;
+}
+
+function headLines(report: TraceReport, { style, width }: Screen): string[] {
+  const inside = report.compression === 'none' ? '' : `, ${report.compression}`;
+  const around = report.container === null ? '' : `, in ${report.container}`;
+  const from = {
+    option: 'as given',
+    recording: 'as recorded',
+    meta: 'from the meta.json',
+    nowhere: '',
+  }[report.kernelFrom];
+  const cpus = report.cpus.filter((cpu) => cpu.read > 0).length;
+  const length = report.unit === 'ns' ? ` in ${(report.duration / 1e9).toFixed(3)} s` : '';
+  const stacks = report.stacks.attached;
+  const stacked =
+    stacks === 0 ? '' : `stacks   ${grouped(stacks)} events have one; ${grouped(report.stacks.distinct)} are distinct`;
+  const kernel =
+    report.kernel === null ? style.warn('not known: name it with --kernel') : `${clean(report.kernel)}, ${from}`;
+  return [
+    ...wrap(`${clean(report.file)}: ${report.format}${inside}${around}`, width).map(style.bold),
+    `kernel   ${kernel}`,
+    `events   ${grouped(report.events)} on ${count(cpus, 'CPU')}${length}${clockOf(report)}`,
+    ...(stacked === '' ? [] : [stacked]),
+    ...hang(`lost     ${lostText(report)}`, width, 9),
+    ...bufferLines(report, width),
+  ];
+}
+
+function clockOf({ clock, unit }: TraceReport): string {
+  if (clock === '') return unit === 'ticks' ? '; times are ticks' : '';
+  return `; clock ${clean(clock)}${unit === 'ticks' ? ' (ticks, not ns)' : ''}`;
+}
+
+function lostText({ lost, cpus, stacks, format }: TraceReport): string {
+  const parts: string[] = [];
+  if (lost.events > 0) parts.push(count(lost.events, 'event'));
+  if (lost.gapsOfUnknownSize > 0) parts.push(`an unknown number at ${count(lost.gapsOfUnknownSize, 'place')}`);
+  if (lost.overrun > 0) parts.push(`${grouped(lost.overrun)} overwritten before they were saved`);
+  if (lost.dropped > 0) parts.push(`${grouped(lost.dropped)} dropped`);
+  if (stacks.orphans > 0) parts.push(`the events of ${count(stacks.orphans, 'stack')}`);
+  if (parts.length > 0) return `${parts.join(', ')}: statements across such a gap are weaker`;
+  if (format === 'ftrace text') return 'nothing, as far as the text says';
+  return cpus.some((cpu) => cpu.overrun >= 0)
+    ? 'nothing: no gap, none overwritten, none dropped'
+    : 'no gap in the data';
+}
+
+function bufferLines({ buffers }: TraceReport, width: number): string[] {
+  if (buffers.length < 2) return [];
+  const list = buffers.map(({ name, bytes, chosen }) => {
+    return `${name === '' ? '(top)' : clean(name)} ${grouped(bytes)} bytes${chosen ? ', read here' : ''}`;
+  });
+  return hang(`buffers  ${list.join('; ')}`, width, 9);
+}
+
+/** Two columns of counts. */
+function eventLines({ kinds }: TraceReport, { width, style }: Screen): string[] {
+  const cells = kinds.map(({ name, count: events }) => ({ name: clean(name), events: grouped(events) }));
+  const name = Math.min(40, Math.max(0, ...cells.map((cell) => cell.name.length)));
+  const digits = Math.max(0, ...cells.map((cell) => cell.events.length));
+  const texts = cells.map((cell) => `${cell.name.padEnd(name)} ${cell.events.padStart(digits)}`);
+  const columns = (name + digits + 1) * 2 + 5 <= width ? 2 : 1;
+  const rows = Math.ceil(texts.length / columns);
+  const lines = [style.bold('events by kind')];
+  for (let row = 0; row < rows; row++) lines.push(`  ${texts.filter((_, at) => at % rows === row).join('   ')}`);
+  return lines;
+}
+
+const COLUMNS = ['idle', 'seen', 'under way', 'began', 'ended', 'open'] as const;
+
+function pageLines(report: TraceReport, screen: Screen): string[] {
+  const { pages, ranges } = report;
+  const { style, width } = screen;
+  if (pages.length === 0) return [style.dim('no events of pages')];
+  const cells = pages.map((kind) => [idleText(kind), kind.pages, kind.underWay, kind.began, kind.ended, kind.open]);
+  const lines = [style.bold(`${'pages'.padEnd(10)}${COLUMNS.map((name) => name.padStart(11)).join('')}`)];
+  for (const [at, kind] of pages.entries()) {
+    const numbers = cells[at].map((cell) => (typeof cell === 'number' ? grouped(cell) : cell).padStart(11));
+    lines.push(`${kind.kind.padEnd(10)}${numbers.join('')}`);
+  }
+  if (ranges.length === 0) {
+    const what = 'Every page counts as ordinary: name device memory with --meta or --zone-device.';
+    lines.push(...wrap(what, width).map(style.dim));
+  }
+  for (const kind of pages) lines.push(...noteLines(kind, width));
+  return lines;
+}
+
+const idleText = ({ rule }: KindSummary): string =>
+  rule.idle === rule.over ? `${rule.idle}` : `${rule.idle}, ${rule.over}*`;
+
+/** What the numbers do not say: which pages are open, what else happened, how sure it is. */
+function noteLines(summary: KindSummary, width: number): string[] {
+  const { kind, rule, open, openPages, weak } = summary;
+  const notes: string[] = [];
+  if (rule.idle !== rule.over)
+    notes.push(`* parked at ${rule.idle}, ends at ${rule.over}: a parked page may be in use`);
+  if (open > 0 && kind !== 'ordinary') {
+    const pages = openPages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
+    notes.push(`open: ${pages}${open > openPages.length ? ' ...' : ''}`);
+  }
+  if (summary.made > 0) notes.push(`${grouped(summary.made)} initialised while recording`);
+  if (summary.gone > 0)
+    notes.push(`${grouped(summary.gone)} idle pages lost their base reference (teardown, or a put too many)`);
+  if (summary.underflows > 0) notes.push(`the count fell below zero ${count(summary.underflows, 'time')}`);
+  if (summary.endUnseen > 0) notes.push(`${count(summary.endUnseen, 'end')} not recorded`);
+  const weaker: string[] = [];
+  if (weak.loss > 0) weaker.push(`${grouped(weak.loss)} with lost events`);
+  if (weak.jump > 0) weaker.push(`${grouped(weak.jump)} on pages whose events do not add up`);
+  if (weak.evidence > 0) weaker.push(`${grouped(weak.evidence)} resting on count= alone`);
+  if (weaker.length > 0) notes.push(`weaker: ${weaker.join(', ')}`);
+  return notes.flatMap((note) => hang(`${kind}: ${note}`, width - 2, 2).map((line) => `  ${line}`));
+}
+
+/** Warnings: the file was read, though not all of it. */
+function diagnosticLines(diagnostics: readonly Diagnostic[], { style, width }: Screen): string[] {
+  return diagnostics.flatMap(({ code, message, hint }) => {
+    const [first, ...rest] = hang(`warning[${code}]: ${clean(message)}`, width, 2);
+    return [
+      style.warn(first),
+      ...rest,
+      ...(hint === undefined ? [] : hang(`hint: ${hint}`, width - 2, 2).map((line) => `  ${line}`)),
+    ];
+  });
+}
+
+/** @returns one page's life, ended by a newline */
+export function renderPage(life: PageLife, trace: OpenTrace, screen: Screen): string {
+  const { style, width } = screen;
+  const { kind, rule, facts } = life;
+  const pfn = `0x${life.pfn.toString(16)}`;
+  const kernel = trace.kernel ? ` on ${clean(trace.kernel.name)}` : '';
+  const idle = rule ? `, idle at ${rule.idle}${rule.over === rule.idle ? '' : `, over at ${rule.over}`}` : '';
+  const lives = `${life.underWay} under way at the start, ${life.began} began, ${life.ended} ended, ${life.open} open`;
+  const lines = [
+    style.bold(`page ${pfn}: ${kind}${idle}${kernel}`),
+    `${count(life.events.length, 'event')}; lives: ${lives}`,
+  ];
+  lines.push(...basisLines(life, width), '');
+  lines.push(style.bold(`${'time'.padStart(15)} cpu ${'task'.padEnd(17)}${'operation'.padEnd(30)}count`));
+  for (const event of life.events) lines.push(...pageEventLines(event, trace, screen));
+  if (facts.underflows > 0) lines.push('', style.bad(`the count fell below zero ${count(facts.underflows, 'time')}`));
+  if (trace.recording.diagnostics.length > 0) lines.push('', ...diagnosticLines(trace.recording.diagnostics, screen));
+  return `${lines.join('\n')}\n`;
+}
+
+/** How sure the counts are. */
+function basisLines({ facts, lossy }: PageLife, width: number): string[] {
+  const parts = {
+    returned: 'counts follow from what the operations returned',
+    evidence: 'weaker: counts rest on count= alone, no operation returned one',
+    unknown: 'the count is not known: no operation returned one',
+  }[facts.basis];
+  const more: string[] = [];
+  if (facts.jumps > 0) more.push(`weaker: at ${count(facts.jumps, 'place')} events must be missing`);
+  if (lossy > 0) more.push(`weaker: events were lost during ${count(lossy, 'life').replace('lifes', 'lives')}`);
+  if (facts.swapped > 0) more.push(`${count(facts.swapped, 'pair')} of events put in order by what they returned`);
+  if (facts.late > 0) more.push(`count= was read late in ${count(facts.late, 'event')}`);
+  return hang([parts, ...more].join('; '), width, 2);
+}
+
+function pageEventLines(event: PageEvent, trace: OpenTrace, { style, width }: Screen): string[] {
+  const task = clean(`${event.comm === '' ? '<...>' : event.comm}-${event.pid}`);
+  const before = event.before === undefined ? '?' : String(event.before);
+  const after = event.after === undefined ? '?' : String(event.after);
+  const silent = event.before === undefined && event.after === undefined;
+  const counts = silent ? '' : before === after ? after : `${before} -> ${after}`;
+  const mark = event.begins && event.ends ? 'begins, ends' : event.begins ? 'begins' : event.ends ? 'ends' : '';
+  const head = `${timeText(event.time, trace)} ${String(event.cpu).padStart(3)} ${task.padEnd(17)}`;
+  const line = `${head}${operation(event).padEnd(30)}${counts}`;
+  const lines = [mark === '' ? line : `${line}  ${style.good(mark)}`];
+  if (event.stack) {
+    const stack = event.stack.length > 0 ? event.stack.map(clean).join(' < ') : '(only the tracer)';
+    lines.push(...wrap(stack, width - 18).map((part) => style.dim(`${' '.repeat(18)}${part}`)));
+  }
+  return lines;
+}
+
+/** `page_ref_mod_unless +1 (failed)` */
+function operation({ event, val, ret, order }: PageEvent): string {
+  const name = clean(event);
+  if (order !== undefined) return `${name} order ${order}`;
+  if (val === undefined) return name;
+  const stores = /_(?:set|unfreeze|freeze)$/.test(event);
+  const failed = ret === 0 && /_(?:mod_unless|freeze)$/.test(event);
+  return `${name} ${val > 0 && !stores ? '+' : ''}${val}${failed ? ' failed' : ''}`;
+}
+
+/** Seconds with the decimals that the recording has, at most microseconds; ticks as they are. */
+function timeText(time: bigint, { recording }: OpenTrace): string {
+  if (recording.unit === 'ticks') return String(time).padStart(15);
+  const micros = (time + 500n) / 1000n;
+  return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`.padStart(15);
+}
+
+/** @returns the events of one kind with all their fields, ended by a newline */
+export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { width }: Screen): string {
+  const texts = lines.flatMap(({ time, cpu, pid, comm, fields }) => {
+    const task = clean(`${comm === '' ? '<...>' : comm}-${pid}`);
+    const head = `${timeText(time, trace)} ${String(cpu).padStart(3)} ${task.padEnd(17)}`;
+    return hang(`${head}${clean(fields)}`, width, 20);
+  });
+  return `${texts.join('\n')}\n`;
+}

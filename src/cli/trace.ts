@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `refzero trace`: what a recording holds, the lives of its pages, one page's life.
+ *
+ * Not here: reading and counting (src/app/trace.ts), and how results look (trace-render.ts).
+ */
+import type { Command } from 'commander';
+import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
+import { InputError } from '../base/diagnostic.js';
+import { EXIT } from './errors.js';
+import { Progress } from './progress.js';
+import { screenOf } from './terminal.js';
+import { renderEvents, renderPage, renderReport } from './trace-render.js';
+
+interface Flags {
+  meta?: string;
+  zoneDevice: string[];
+  kernel?: string;
+  page?: string;
+  event?: string;
+  limit: string;
+  buffer?: string;
+  json?: boolean;
+}
+
+const EXAMPLES = `
+FILE is a trace.dat (version 6 or 7) or ftrace text, plain or in .gz, .xz or .zst.
+
+Examples:
+  refzero trace trace.dat                                     kernel, losses, events, lives
+  refzero trace trace.dat --zone-device 0x40000-0x4ffff=fsdax lives of device pages too
+  refzero trace trace.dat --page 0x40603                      one page's life with stacks
+  refzero trace trace.txt.gz --kernel 6.12                    a text does not name its kernel
+
+Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma.
+Exit codes: 0 the file was read, if only in part; 2 wrong input; 70 a bug in refzero.`;
+
+/** Adds the command to the program. */
+export function traceCommand(program: Command): void {
+  program
+    .command('trace')
+    .summary('read a recording of the page_ref tracepoints')
+    .description("Reads a recording of a real kernel's page_ref tracepoints and rebuilds the lives of its pages.")
+    .argument('<file>', 'the recording')
+    .option('--meta <file>', 'a meta.json that names the kernel and the ranges of device memory')
+    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
+    .option('-k, --kernel <release>', 'the kernel that was recorded, where the file does not say')
+    .option('-p, --page <pfn>', "print this page's life, event by event")
+    .option('-e, --event <name>', 'print the events of one kind with all their fields')
+    .option('--limit <n>', 'with --event: at most this many', '50')
+    .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
+    .option('--json', 'print data instead of text')
+    .addHelpText('after', EXAMPLES)
+    .action(async (file: string, flags: Flags) => {
+      process.exitCode = await run(file, flags);
+    });
+}
+
+async function run(file: string, flags: Flags): Promise<number> {
+  const screen = screenOf(process.stdout, process.env);
+  const progress = new Progress(process.stderr);
+  const options: TraceOptions = {
+    zoneDevice: flags.zoneDevice,
+    progress: (done, total) => progress.line(`reading ${Math.floor((done / Math.max(1, total)) * 100)} %`),
+    ...(flags.meta !== undefined && { meta: flags.meta }),
+    ...(flags.kernel !== undefined && { kernel: flags.kernel }),
+    ...(flags.buffer !== undefined && { buffer: flags.buffer }),
+  };
+  const limit = limitOf(flags.limit);
+  const trace = await openTrace(file, options).finally(() => progress.clear());
+  const print = (data: unknown, text: () => string) => {
+    process.stdout.write(flags.json ? `${JSON.stringify(data, plainNumbers, 2)}\n` : text());
+  };
+  if (flags.page !== undefined) {
+    const life = pageOf(trace, flags.page);
+    print(life, () => renderPage(life, trace, screen));
+  } else if (flags.event !== undefined) {
+    const lines = eventsNamed(trace, flags.event, limit);
+    print(lines, () => renderEvents(lines, trace, screen));
+  } else {
+    const report = reportOf(trace);
+    print(report, () => renderReport(report, screen));
+  }
+  return EXIT.ok;
+}
+
+/** Times are 64-bit: a double where that is exact, else a string. */
+function plainNumbers(_key: string, value: unknown): unknown {
+  if (typeof value !== 'bigint') return value;
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= -BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value.toString();
+}
+
+function collect(value: string, before: string[]): string[] {
+  return [...before, ...value.split(',').filter((range) => range !== '')];
+}
+
+function limitOf(text: string): number {
+  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
+  if (limit > 0) return limit;
+  throw new InputError({
+    code: 'RZ4000',
+    message: `--limit takes a whole number above 0, not ${JSON.stringify(text)}`,
+  });
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The lives of pages: where each began, where it ended, which stayed open, by the rules of src/spec for the kind of page and
+ * the kernel. It states facts about the recording and how sure they are; it judges nothing.
+ */
+import type { KernelVersion } from '../spec/kernel-version.js';
+import { OP, type Op, UNKNOWN } from '../spec/ops.js';
+import { begins, isGone, isOver, isUnderflow, type PageKind, type RestRule, restRule } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import type { PageIndex } from './page-index.js';
+import { Counts, type Rebuilt } from './rebuild.js';
+
+/** Bits of `Lives.marks`. */
+export const LIFE = {
+  /** it was under way when the recording began, or its begin leaves no trace in this kernel */
+  beginUnseen: 1,
+  /** another life began although the end of this one was not recorded */
+  endUnseen: 2,
+  /** events were lost while it lasted */
+  loss: 4,
+  /** the count does not follow from the events at some place of this page */
+  jump: 8,
+  /** the count rests on `count=` alone, no operation of the page returned one */
+  evidence: 16,
+} as const;
+
+/** One life a row. */
+export class Lives {
+  length = 0;
+  pfn = new Float64Array(256);
+  kind = new Uint8Array(256);
+  /** row of the event, -1 where unseen */
+  begin = new Int32Array(256);
+  /** row of the event, -1 for open or unseen */
+  end = new Int32Array(256);
+  marks = new Uint8Array(256);
+
+  add(pfn: number, kind: number, begin: number, marks: number): number {
+    const life = this.length++;
+    if (life === this.pfn.length) this.grow();
+    this.pfn[life] = pfn;
+    this.kind[life] = kind;
+    this.begin[life] = begin;
+    this.end[life] = -1;
+    this.marks[life] = marks;
+    return life;
+  }
+
+  private grow(): void {
+    const longer = <T extends Float64Array | Uint8Array | Int32Array>(old: T): T => {
+      const array = new (old.constructor as new (length: number) => T)(old.length * 2);
+      array.set(old);
+      return array;
+    };
+    this.pfn = longer(this.pfn);
+    this.kind = longer(this.kind);
+    this.begin = longer(this.begin);
+    this.end = longer(this.end);
+    this.marks = longer(this.marks);
+  }
+}
+
+/** What happened to one page beside its lives. */
+export interface PageFacts extends Rebuilt {
+  /** times the memory map was initialised (a count was set and set to zero again) */
+  made: number;
+  /** times the base reference of an idle page went away: torn down, or put once too often */
+  gone: number;
+  /** times the count fell below zero */
+  underflows: number;
+}
+
+/** Walks one page after the other and adds its lives. */
+export class LifeFinder {
+  readonly lives = new Lives();
+  readonly counts: Counts;
+  private readonly losses: LossIndex;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly index: PageIndex,
+  ) {
+    this.counts = new Counts(recording, index);
+    this.losses = new LossIndex(recording);
+  }
+
+  /** Finds the lives of one page. `kindNumber` is only stored. */
+  page(page: number, kind: PageKind, kindNumber: number, kernel: KernelVersion): PageFacts {
+    const rebuilt = this.counts.page(page);
+    const facts: PageFacts = { ...rebuilt, made: 0, gone: 0, underflows: 0 };
+    const first = this.lives.length;
+    const walk = new Walk(
+      this.recording,
+      this.index,
+      this.counts,
+      this.lives,
+      restRule(kind, kernel),
+      kind === 'ordinary',
+    );
+    walk.run(page, kindNumber, facts);
+    for (let life = first; life < this.lives.length; life++) this.grade(life, rebuilt);
+    return facts;
+  }
+
+  private grade(life: number, rebuilt: Rebuilt): void {
+    const { lives } = this;
+    if (rebuilt.jumps > 0) lives.marks[life] |= LIFE.jump;
+    if (rebuilt.basis === 'evidence') lives.marks[life] |= LIFE.evidence;
+    const end = lives.end[life] < 0 ? this.recording.events.length : lives.end[life];
+    if (this.losses.within(lives.begin[life], end)) lives.marks[life] |= LIFE.loss;
+  }
+}
+
+/** The state machine of one page. */
+class Walk {
+  private life = -1;
+  private allocated = false;
+  private frozenAt = -1;
+  /** a life ended by its count and mm_page_free has not come yet */
+  private ending = false;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly index: PageIndex,
+    private readonly counts: Counts,
+    private readonly lives: Lives,
+    private readonly rule: RestRule,
+    private readonly ordinary: boolean,
+  ) {}
+
+  run(page: number, kind: number, facts: PageFacts): void {
+    const { starts, rows, pages } = this.index;
+    const from = starts[page];
+    const to = starts[page + 1];
+    const pfn = pages[page];
+    const start = this.counts.before[from];
+    if (start !== UNKNOWN && begins(this.rule, start)) this.life = this.lives.add(pfn, kind, -1, LIFE.beginUnseen);
+    for (let at = from; at < to; at++) {
+      const op = this.op(at);
+      const after = this.counts.after[at];
+      if (op === OP.alloc || op === OP.free) this.allocation(op, pfn, kind, rows[at]);
+      else if (op === OP.freeze || op === OP.unfreeze) this.freezing(op, at, pfn, kind);
+      else if (op === OP.set && this.isMaking(at, to)) {
+        this.thaw();
+        if (this.life >= 0) this.close(rows[at], LIFE.endUnseen);
+        facts.made++;
+        at++;
+      } else this.counting(at, pfn, kind);
+      if (after !== UNKNOWN && after !== this.counts.before[at]) {
+        if (isUnderflow(after)) facts.underflows++;
+        else if (this.life < 0 && isGone(this.rule, after)) facts.gone++;
+      }
+    }
+  }
+
+  private op(at: number): Op {
+    return this.index.ops[this.recording.events.kind[this.index.rows[at]]] as Op;
+  }
+
+  /** memremap sets every page to 1 and then, where idle is 0, to 0: no life (mm/mm_init.c: __init_zone_device_page). */
+  private isMaking(at: number, to: number): boolean {
+    if (this.rule.idle !== 0 || this.ordinary || at + 1 >= to) return false;
+    return this.op(at + 1) === OP.set && this.counts.after[at + 1] === 0;
+  }
+
+  private counting(at: number, pfn: number, kind: number): void {
+    const row = this.index.rows[at];
+    const before = this.counts.before[at];
+    const after = this.counts.after[at];
+    if (this.frozenAt >= 0 && this.op(at) === OP.set) this.thaw();
+    if (after === UNKNOWN || after === before) return;
+    if (this.life >= 0) {
+      if (isOver(this.rule, after)) this.close(row, 0);
+    } else if (begins(this.rule, after)) this.open(pfn, kind, row);
+    else if (before !== UNKNOWN && before > this.rule.over && isOver(this.rule, after)) {
+      // parked at its idle count it may have been in use: that left no trace
+      this.life = this.lives.add(pfn, kind, -1, LIFE.beginUnseen);
+      this.close(row, 0);
+    }
+  }
+
+  /** A frozen page counts zero and lives on; frozen and then given back or set anew, its life ended there. */
+  private freezing(op: Op, at: number, pfn: number, kind: number): void {
+    const row = this.index.rows[at];
+    if (op === OP.freeze) {
+      if (this.recording.events.ret[row] !== 0) this.frozenAt = row;
+      return;
+    }
+    this.frozenAt = -1;
+    if (this.life < 0 && begins(this.rule, this.counts.after[at])) this.open(pfn, kind, row);
+  }
+
+  private thaw(): void {
+    if (this.frozenAt >= 0 && this.life >= 0) this.close(this.frozenAt, 0);
+    this.frozenAt = -1;
+  }
+
+  /** mm_page_alloc comes after the count is set up to 6.12 and before it in 7.3; slab pages of 7.3 have no count at all. */
+  private allocation(op: Op, pfn: number, kind: number, row: number): void {
+    if (!this.ordinary) return;
+    if (op === OP.free) {
+      if (this.life < 0 && !this.ending) this.life = this.lives.add(pfn, kind, -1, LIFE.beginUnseen);
+      if (this.life >= 0) this.close(row, 0);
+      this.ending = false;
+      return;
+    }
+    if (this.life >= 0 && (this.allocated || this.lives.begin[this.life] < 0)) this.close(row, LIFE.endUnseen);
+    if (this.life < 0) this.open(pfn, kind, row);
+    this.allocated = true;
+  }
+
+  private open(pfn: number, kind: number, row: number): void {
+    this.life = this.lives.add(pfn, kind, row, 0);
+    this.allocated = false;
+    this.ending = false;
+  }
+
+  private close(row: number, mark: number): void {
+    this.lives.end[this.life] = mark === LIFE.endUnseen ? -1 : row;
+    this.lives.marks[this.life] |= mark;
+    this.life = -1;
+    this.allocated = false;
+    this.frozenAt = -1;
+    this.ending = true;
+  }
+}
+
+/** Answers whether events were lost between two rows. */
+class LossIndex {
+  private readonly before: Int32Array;
+  /** the smallest `after` of this loss and all later ones */
+  private readonly least: Int32Array;
+
+  constructor({ losses }: Recording) {
+    const sorted = losses.slice().sort((a, b) => a.before - b.before);
+    this.before = Int32Array.from(sorted, (loss) => loss.before);
+    this.least = Int32Array.from(sorted, (loss) => loss.after);
+    for (let at = sorted.length - 2; at >= 0; at--) this.least[at] = Math.min(this.least[at], this.least[at + 1]);
+  }
+
+  within(from: number, to: number): boolean {
+    let low = 0;
+    let high = this.before.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.before[middle] > from) high = middle;
+      else low = middle + 1;
+    }
+    return low < this.before.length && this.least[low] < to;
+  }
+}

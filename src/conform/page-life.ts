@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+/** One page's life, event by event, with its count before and after. */
+import type { KernelVersion } from '../spec/kernel-version.js';
+import { OP, type Op, UNKNOWN } from '../spec/ops.js';
+import { pageFlagNames } from '../spec/page-flags.js';
+import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
+import { withoutTracer } from '../spec/tracer-frames.js';
+import { HAS, LOW_WORD } from '../trace/columns.js';
+import type { Recording } from '../trace/recording.js';
+import { LIFE, LifeFinder, type PageFacts } from './lives.js';
+import { indexPages } from './page-index.js';
+import type { RangeMap } from './ranges.js';
+
+export interface PageEvent {
+  /** row in the columns */
+  row: number;
+  /** absolute, in the unit of the recording */
+  time: bigint;
+  cpu: number;
+  pid: number;
+  /** empty where the name was not saved */
+  comm: string;
+  event: string;
+  val: number | undefined;
+  ret: number | undefined;
+  order: number | undefined;
+  /** rebuilt from val and ret; undefined where nothing tells */
+  before: number | undefined;
+  after: number | undefined;
+  /** the field `count=`, read after the operation */
+  count: number | undefined;
+  mapcount: number | undefined;
+  flags: string | undefined;
+  /** frames without the tracer's own, innermost first */
+  stack: string[] | undefined;
+  /** lives that begin or end here */
+  begins: boolean;
+  ends: boolean;
+}
+
+export interface PageLife {
+  pfn: number;
+  kind: PageKind;
+  rule: RestRule | undefined;
+  facts: PageFacts;
+  events: PageEvent[];
+  /** lives under way when the recording began, begun, ended, open */
+  underWay: number;
+  began: number;
+  ended: number;
+  open: number;
+  /** lives that lasted while events were lost */
+  lossy: number;
+}
+
+const ANY_KERNEL: KernelVersion = { name: '', major: 0, minor: 0, seed: false };
+
+/** The life of page `pfn`; undefined where the recording has no event of it. */
+export function pageLife(
+  recording: Recording,
+  pfn: number,
+  ranges: RangeMap,
+  kernel: KernelVersion | undefined,
+): PageLife | undefined {
+  const index = indexPages(recording);
+  const page = index.find(pfn);
+  if (page < 0) return undefined;
+  const kind = ranges.kindOf(pfn);
+  const known = kernel ?? (kind === 'ordinary' ? ANY_KERNEL : undefined);
+  const finder = new LifeFinder(recording, index);
+  const facts = finder.page(page, known ? kind : 'ordinary', PAGE_KINDS.indexOf(kind), known ?? ANY_KERNEL);
+  const begins = new Set<number>();
+  const ends = new Set<number>();
+  const life: PageLife = {
+    pfn,
+    kind,
+    rule: known && restRule(kind, known),
+    facts,
+    events: [],
+    underWay: 0,
+    began: 0,
+    ended: 0,
+    open: 0,
+    lossy: 0,
+  };
+  for (let n = 0; n < finder.lives.length; n++) {
+    if (finder.lives.marks[n] & LIFE.beginUnseen) life.underWay++;
+    else life.began++;
+    if (finder.lives.end[n] >= 0) life.ended++;
+    else if (!(finder.lives.marks[n] & LIFE.endUnseen)) life.open++;
+    if (finder.lives.marks[n] & LIFE.loss) life.lossy++;
+    begins.add(finder.lives.begin[n]);
+    ends.add(finder.lives.end[n]);
+  }
+  for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
+    const row = index.rows[at];
+    const event = eventOf(recording, row, kernel);
+    event.before = told(finder.counts.before[at]);
+    event.after = told(finder.counts.after[at]);
+    if (index.ops[recording.events.kind[row]] === (OP.alloc as Op)) event.before = event.after = undefined;
+    event.begins = known !== undefined && begins.has(row);
+    event.ends = known !== undefined && ends.has(row);
+    life.events.push(event);
+  }
+  return life;
+}
+
+const told = (count: number): number | undefined => (count === UNKNOWN ? undefined : count);
+
+function eventOf(recording: Recording, row: number, kernel: KernelVersion | undefined): PageEvent {
+  const { events, kinds, comms, stacks, timeBase } = recording;
+  const kind = kinds[events.kind[row]];
+  const has = (bit: number) => (kind.has & bit) !== 0;
+  const stack = events.stack[row];
+  return {
+    row,
+    time: timeBase + BigInt(Math.round(events.time[row])),
+    cpu: events.cpu[row],
+    pid: events.pid[row],
+    comm: comms.text(events.comm[row]),
+    event: kind.name,
+    val: has(HAS.val) ? events.val[row] : undefined,
+    ret: has(HAS.ret) ? events.ret[row] : undefined,
+    order: has(HAS.order) ? events.val[row] : undefined,
+    before: undefined,
+    after: undefined,
+    count: has(HAS.count) ? events.count[row] : undefined,
+    mapcount: has(HAS.mapcount) ? events.mapcount[row] : undefined,
+    flags: has(HAS.flags) ? flagsOf(recording, row, kernel) : undefined,
+    stack: stack < 0 ? undefined : withoutTracer(stacks.frames(stack)),
+    begins: false,
+    ends: false,
+  };
+}
+
+/** Flag names: as printed, where the recording is text; from the era's table, where it is binary. */
+function flagsOf({ events, flagTexts }: Recording, row: number, kernel: KernelVersion | undefined): string {
+  const low = events.flagsWords[row * 2 + LOW_WORD];
+  if (flagTexts) return flagTexts.text(low);
+  return (kernel && pageFlagNames(low, kernel)) ?? `0x${(low & 0x3fffff).toString(16)}`;
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The lives of a whole recording, counted per kind of page. */
+import type { KernelVersion } from '../spec/kernel-version.js';
+import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import { LIFE, LifeFinder, type Lives } from './lives.js';
+import { indexPages, type PageIndex } from './page-index.js';
+import type { RangeMap } from './ranges.js';
+
+/** One kind of page. The lives obey `underWay + began === ended + endUnseen + open`. */
+export interface KindSummary {
+  kind: PageKind;
+  /** distinct pages with events */
+  pages: number;
+  rule: RestRule;
+  /** lives already under way at the first event, or whose begin leaves no trace */
+  underWay: number;
+  began: number;
+  ended: number;
+  /** another life began on the page although this end was not recorded */
+  endUnseen: number;
+  open: number;
+  /** pages whose memory map was initialised while recording */
+  made: number;
+  /** idle pages that lost their base reference: torn down, or put once too often */
+  gone: number;
+  /** operations that took a count below zero */
+  underflows: number;
+  /** lives about which the recording is less sure, by reason */
+  weak: { loss: number; jump: number; evidence: number };
+  /** events that stood in the wrong order, and `count=` fields read late: races of the tracepoints, not of the pages */
+  swapped: number;
+  late: number;
+  /** page numbers of the first open lives */
+  openPages: number[];
+}
+
+export interface LivesOf {
+  index: PageIndex;
+  lives: Lives;
+  kinds: KindSummary[];
+  /** ZONE_DEVICE kinds that were left out because the kernel is not known */
+  skipped: PageKind[];
+}
+
+const OPEN_SHOWN = 16;
+/** only for ordinary pages, whose rule is the same in every kernel */
+const ANY_KERNEL: KernelVersion = { name: '', major: 0, minor: 0, seed: false };
+
+/** Counts lives. Without a kernel only ordinary pages can be judged: the idle counts of the others are not known. */
+export function summarize(recording: Recording, ranges: RangeMap, kernel: KernelVersion | undefined): LivesOf {
+  const index = indexPages(recording);
+  const finder = new LifeFinder(recording, index);
+  const byKind = new Map<PageKind, KindSummary>();
+  const skipped = new Set<PageKind>();
+  for (let page = 0; page < index.pages.length; page++) {
+    const kind = ranges.kindOf(index.pages[page]);
+    if (kind !== 'ordinary' && !kernel) {
+      skipped.add(kind);
+      continue;
+    }
+    let summary = byKind.get(kind);
+    if (!summary) byKind.set(kind, (summary = empty(kind, kernel ?? ANY_KERNEL)));
+    const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
+    summary.pages++;
+    summary.made += facts.made;
+    summary.gone += facts.gone;
+    summary.underflows += facts.underflows;
+    summary.swapped += facts.swapped;
+    summary.late += facts.late;
+  }
+  countLives(finder.lives, byKind);
+  const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
+  return { index, lives: finder.lives, kinds, skipped: [...skipped] };
+}
+
+function empty(kind: PageKind, kernel: KernelVersion): KindSummary {
+  return {
+    kind,
+    pages: 0,
+    rule: restRule(kind, kernel),
+    underWay: 0,
+    began: 0,
+    ended: 0,
+    endUnseen: 0,
+    open: 0,
+    made: 0,
+    gone: 0,
+    underflows: 0,
+    weak: { loss: 0, jump: 0, evidence: 0 },
+    swapped: 0,
+    late: 0,
+    openPages: [],
+  };
+}
+
+function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>): void {
+  for (let life = 0; life < lives.length; life++) {
+    const summary = byKind.get(PAGE_KINDS[lives.kind[life]]);
+    if (!summary) continue;
+    const marks = lives.marks[life];
+    if (marks & LIFE.beginUnseen) summary.underWay++;
+    else summary.began++;
+    if (lives.end[life] >= 0) summary.ended++;
+    else if (marks & LIFE.endUnseen) summary.endUnseen++;
+    else {
+      summary.open++;
+      if (summary.openPages.length < OPEN_SHOWN) summary.openPages.push(lives.pfn[life]);
+    }
+    if (marks & LIFE.loss) summary.weak.loss++;
+    if (marks & LIFE.jump) summary.weak.jump++;
+    if (marks & LIFE.evidence) summary.weak.evidence++;
+  }
+}

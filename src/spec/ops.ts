@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The operations on a reference count as the tracepoints of include/trace/events/page_ref.h tell them. `val` and `ret` belong
+ * to the atomic operation; `count` was read later and proves nothing. Every rule here is a function over integers.
+ */
+
+/** Numbers, because a recording has millions of them. */
+export const OP = {
+  none: 0,
+  set: 1,
+  mod: 2,
+  modAndTest: 3,
+  modAndReturn: 4,
+  modUnless: 5,
+  freeze: 6,
+  unfreeze: 7,
+  alloc: 8,
+  free: 9,
+} as const;
+export type Op = (typeof OP)[keyof typeof OP];
+
+const SUFFIX: Record<string, Op> = {
+  set: OP.set,
+  mod: OP.mod,
+  mod_and_test: OP.modAndTest,
+  mod_and_return: OP.modAndReturn,
+  mod_unless: OP.modUnless,
+  freeze: OP.freeze,
+  unfreeze: OP.unfreeze,
+};
+
+/**
+ * What an event does to its page; page_ref_* and the announced folio_ref_* alike. mm_page_free_batched comes after
+ * mm_page_free of the same page (mm/page_alloc.c) and so does nothing.
+ */
+export function opOf(event: string): Op {
+  const ref = /^(?:page|folio)_ref_(\w+)$/.exec(event);
+  if (ref) return SUFFIX[ref[1]] ?? OP.none;
+  if (event === 'mm_page_alloc') return OP.alloc;
+  return event === 'mm_page_free' ? OP.free : OP.none;
+}
+
+/** Does the event need `ret` to be understood? */
+export function needsRet(op: Op): boolean {
+  return op >= OP.modAndTest && op <= OP.freeze;
+}
+
+/** By how much the operation moved the count, where that does not depend on the count; a failed one did nothing. */
+export function deltaOf(op: Op, val: number, ret: number): number {
+  if (op === OP.mod || op === OP.modAndTest || op === OP.modAndReturn) return val;
+  if (op === OP.modUnless) return ret !== 0 ? val : 0;
+  if (op === OP.freeze) return ret !== 0 ? -val : 0;
+  return 0;
+}
+
+/** Stands for "the event does not say". */
+export const UNKNOWN = -0x80000000;
+
+/** The count right after the operation, where the operation itself says it: atomic with it, so it can be trusted. */
+export function countAfter(op: Op, val: number, ret: number): number {
+  switch (op) {
+    case OP.set:
+    case OP.unfreeze:
+      return val;
+    case OP.modAndReturn:
+      return ret;
+    case OP.modAndTest:
+      return ret !== 0 ? 0 : UNKNOWN;
+    case OP.freeze:
+      return ret !== 0 ? 0 : UNKNOWN;
+    case OP.free:
+      return 0;
+    default:
+      return UNKNOWN;
+  }
+}
+
+/** The count right before the operation, where the operation says it. */
+export function countBefore(op: Op, val: number, ret: number): number {
+  switch (op) {
+    case OP.modAndReturn:
+      return ret - val;
+    case OP.modAndTest:
+      return ret !== 0 ? -val : UNKNOWN;
+    case OP.freeze:
+      return ret !== 0 ? val : UNKNOWN;
+    case OP.unfreeze:
+      return 0;
+    default:
+      return UNKNOWN;
+  }
+}
+
+/** Does it store a count without regard to the old one? */
+export function isStore(op: Op): boolean {
+  return op === OP.set || op === OP.unfreeze || op === OP.free;
+}
+
+/** The put that says it did not reach zero, although the count that was worked out says so. */
+export function contradicts(op: Op, ret: number, after: number): boolean {
+  return op === OP.modAndTest && ret === 0 && after === 0;
+}
