@@ -3,7 +3,7 @@
  * What a check is asked and what it answers: the types that its parts share. Types only.
  */
 import type { Diagnostic } from '../base/diagnostic.js';
-import type { Expectation, Workspace } from '../compiler/api.js';
+import type { Expectation } from '../compiler/api.js';
 import type { CheckResult } from '../explore/verdict.js';
 
 export interface CheckOptions {
@@ -87,16 +87,15 @@ export interface CheckHooks {
 
 // ---- between check-pool.ts and its threads (check-worker.ts) ------------------------------------------------------
 
-/** What there is to choose from: the part of a workspace that is data. */
-export type Catalogue = Pick<Workspace, 'kernels' | 'scenarios' | 'commits'>;
+/** What a check will do: an outcome without result for each search, and for each pair that is not applicable. */
+export interface Planned {
+  outcomes: Outcome[];
+  kernels: string[];
+}
 
 /** What a thread is started with. */
 export interface WorkerData {
-  /** the user's own scenario files */
-  files: readonly string[];
-  with: readonly string[];
-  without: readonly string[];
-  statesMax?: number;
+  options: CheckOptions;
   /** one 32-bit word: not 0 once every search is to end */
   stop: SharedArrayBuffer;
 }
@@ -113,8 +112,8 @@ export interface Done {
 }
 
 export type FromWorker =
-  /** the sources are compiled */
-  | { kind: 'ready'; catalogue: Catalogue }
+  /** the sources are compiled; every thread makes the same plan */
+  | { kind: 'ready'; planned: Planned }
   | { kind: 'progress'; progress: Omit<JobProgress, 'job'> }
   | { kind: 'done'; done: Done }
   | { kind: 'wrong input'; diagnostics: readonly Diagnostic[] }

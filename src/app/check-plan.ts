@@ -4,12 +4,13 @@
  *
  * Not here: running them (check-pool.ts), compiling and searching (check-job.ts).
  */
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { assert } from '../base/assert.js';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
-import { nearest } from '../base/nearest.js';
-import type { Scenario, Variant } from '../compiler/api.js';
+import type { Scenario, Variant, Workspace } from '../compiler/api.js';
 import type { CheckResult, Violation } from '../explore/verdict.js';
-import type { Catalogue, CheckOptions, Job, Outcome, Recorded } from './check-data.js';
+import type { CheckOptions, Job, Outcome, Planned, Recorded } from './check-data.js';
+import { packageRoot } from './sources.js';
 
 /** @returns whether a scenario is meant as a file rather than by its name */
 export function isPath(scenario: string): boolean {
@@ -18,20 +19,23 @@ export function isPath(scenario: string): boolean {
 
 /**
  * @returns an outcome without result for each search and each pair that is not applicable, and the kernels
- * @throws InputError for unknown names and where no search is left
+ * @throws InputError for unknown names, and where no search is left
  */
-export function plan(catalogue: Catalogue, options: CheckOptions): { outcomes: Outcome[]; kernels: string[] } {
-  const scenarios = chosenScenarios(catalogue, options.scenarios);
-  if (options.variant !== undefined) return planVariant(scenarios, options.variant, options);
-  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...catalogue.kernels];
+export function plan(workspace: Workspace, options: CheckOptions): Planned {
+  const scenarios = chosenScenarios(workspace, options.scenarios);
+  if (options.variant !== undefined) return planVariant(workspace, scenarios, options.variant, options);
+  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...workspace.kernels];
+  proveKernels(workspace, scenarios[0], kernels, options);
   const outcomes: Outcome[] = [];
   for (const scenario of scenarios) {
-    for (const kernel of kernels) outcomes.push(planned({ scenario: scenario.name, kernel }, scenario, options));
+    const { name, variants } = scenario;
+    outcomes.push(...kernels.map((kernel) => planned({ scenario: name, kernel }, scenario, options)));
     if (!options.variants) continue;
-    for (const variant of scenario.variants) {
+    for (const variant of variants) {
       const named = kernels.filter((kernel) => variant.kernels.includes(kernel));
-      for (const kernel of named)
-        outcomes.push(planned({ scenario: scenario.name, kernel, variant: variant.name }, scenario, options));
+      outcomes.push(
+        ...named.map((kernel) => planned({ scenario: name, kernel, variant: variant.name }, scenario, options)),
+      );
     }
   }
   if (!outcomes.some(isSearch)) throw new InputError(nothingApplies(scenarios, kernels));
@@ -43,7 +47,12 @@ export function isSearch(outcome: Outcome): boolean {
   return outcome.recorded?.verdict !== 'not applicable';
 }
 
-function planVariant(scenarios: readonly Scenario[], name: string, options: CheckOptions) {
+function planVariant(
+  workspace: Workspace,
+  scenarios: readonly Scenario[],
+  name: string,
+  options: CheckOptions,
+): Planned {
   if (scenarios.length !== 1)
     throw new InputError({
       code: 'RZ4003',
@@ -52,15 +61,25 @@ function planVariant(scenarios: readonly Scenario[], name: string, options: Chec
     });
   const [scenario] = scenarios;
   const variant = scenario.variants.find((candidate) => candidate.name === name);
-  if (!variant)
-    throw new InputError(unknown('RZ4004', `broken variant of ${scenario.name}`, name, variantNames(scenario)));
-  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...variant.kernels];
+  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...(variant?.kernels ?? workspace.kernels)];
+  proveKernels(workspace, scenario, kernels, options, name);
   const job = (kernel: string) => ({ scenario: scenario.name, kernel, variant: name });
   return { outcomes: kernels.map((kernel) => planned(job(kernel), scenario, options)), kernels };
 }
 
-function variantNames({ variants }: Scenario): string[] {
-  return variants.map(({ name }) => name);
+/** Names that are not on offer are the compiler's to judge, and to be judged before the first search. */
+function proveKernels(
+  workspace: Workspace,
+  { name }: Scenario,
+  kernels: string[],
+  options: CheckOptions,
+  variant?: string,
+) {
+  const changed = options.with.length + options.without.length > 0 || variant !== undefined;
+  const doubtful = changed ? kernels.slice(0, 1) : [];
+  doubtful.push(...kernels.filter((kernel) => !workspace.kernels.includes(kernel)));
+  for (const kernel of new Set(doubtful))
+    workspace.compileScenario(name, { kernel, with: [...options.with], without: [...options.without] }, variant);
 }
 
 function planned(job: Job, scenario: Scenario, options: CheckOptions): Outcome {
@@ -80,27 +99,19 @@ function recordOf({ kernel, variant: name }: Job, scenario: Scenario, options: C
   return violates === undefined ? { verdict } : { verdict, violates };
 }
 
-function chosenScenarios({ scenarios }: Catalogue, wanted: readonly string[]): readonly Scenario[] {
+function chosenScenarios(workspace: Workspace, wanted: readonly string[]): readonly Scenario[] {
+  const { scenarios, kernels } = workspace;
   if (wanted.length === 0) return scenarios;
   return wanted.map((name) => {
-    const found = scenarios.find((scenario) => isScenario(scenario, name));
-    if (found) return found;
-    const names = scenarios.map((scenario) => scenario.name);
-    throw new InputError(unknown('RZ4001', 'scenario', name, names));
+    const found = scenarios.find((scenario) => (isPath(name) ? isIn(scenario, name) : scenario.name === name));
+    if (!found) workspace.compileScenario(name, { kernel: kernels[0] });
+    assert(found !== undefined, `scenario ${name} is compiled but not listed`);
+    return found;
   });
 }
 
-function isScenario(scenario: Scenario, wanted: string): boolean {
-  if (!isPath(wanted)) return scenario.name === wanted;
-  const sameFile = scenario.file === wanted || resolve(scenario.file) === resolve(wanted);
-  return sameFile && scenario.name === basename(wanted, '.ts');
-}
-
-function unknown(code: string, what: string, name: string, names: readonly string[]): Diagnostic {
-  const near = nearest(name, names);
-  const listed = names.length > 0 ? names.join(', ') : 'none';
-  const hint = near === undefined ? `there are: ${listed}` : `did you mean '${near}'? There are: ${listed}`;
-  return { code, message: `no ${what} is named '${name}'`, hint };
+function isIn({ file }: Scenario, path: string): boolean {
+  return file === path || resolve(file) === resolve(path) || resolve(packageRoot, file) === resolve(path);
 }
 
 function nothingApplies(scenarios: readonly Scenario[], kernels: readonly string[]): Diagnostic {

@@ -14,7 +14,13 @@ export function placeOf(frame: { file: string; line: number }): string {
   return `${fileOf(frame)}:${frame.line}`;
 }
 
-function fileOf({ file }: { file: string }): string {
+/** @returns the functions of a call chain, innermost first; a task's own arrow function goes without saying below others */
+export function functionsOf(stack: readonly Frame[]): string[] {
+  const named = stack.map((frame) => frame.function).filter((name) => !name.startsWith('task:'));
+  return named.length > 0 ? named : stack.slice(0, 1).map((frame) => frame.function.replace('task:', ''));
+}
+
+export function fileOf({ file }: { file: string }): string {
   return file.replace(/^src\/(linux\/)?/, '');
 }
 
@@ -92,7 +98,7 @@ class PathRenderer {
 
   /** The call chain of a step; after a step of the same task only as far out as it differs. */
   private chain(step: PathStep, before: PathStep | undefined): void {
-    const functions = step.stack.map((frame) => frame.function);
+    const functions = functionsOf(step.stack);
     let shown = functions.length;
     if (before?.task === step.task)
       shown = Math.min(functions.length, functions.length - commonOuter(step, before) + 1);
@@ -170,19 +176,14 @@ function lineOf({ stack }: PathStep): string {
 }
 
 function chainOf(step: PathStep): string {
-  return step.stack.map((frame) => frame.function).join(' ');
+  return functionsOf(step.stack).join(' ');
 }
 
-/** How many frames, from the outermost, two steps share. */
+/** How many functions, from the outermost, the call chains of two steps share. */
 function commonOuter(a: PathStep, b: PathStep): number {
-  let common = 0;
-  const [left, right] = [a.stack, b.stack];
-  while (common < left.length && common < right.length && outer(left, common) === outer(right, common)) common++;
-  return common;
-}
-
-function outer(stack: Frame[], fromOutside: number): string {
-  return stack[stack.length - 1 - fromOutside].function;
+  const [left, right] = [functionsOf(a.stack).reverse(), functionsOf(b.stack).reverse()];
+  const differs = left.findIndex((name, depth) => name !== right[depth]);
+  return differs < 0 ? left.length : differs;
 }
 
 /** The watched objects whose counts change on the path, or, where none does, those that it touches; in their own order. */
@@ -242,7 +243,7 @@ const BLOCKED: Record<BlockedTask['reason'], string> = {
 /** @returns one sentence a task: `punch sleeps in ___wait_var_event ← dax_break_layout ← ext4_punch_hole` */
 export function renderBlocked(blocked: BlockedTask[], screen: Screen): string[] {
   return blocked.flatMap(({ task, reason, stack }) => {
-    const chain = stack.map((frame) => frame.function).join(' ← ');
+    const chain = functionsOf(stack).join(' ← ');
     const place = stack[0] ? ` (${placeOf(stack[0])})` : '';
     return hang(`${task} ${BLOCKED[reason]} ${chain}${place}`, screen.width, 4);
   });

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `check` as data: which scenarios on which kernels, run on worker threads, held against what is on record.
+ *
+ * Nothing is printed here (src/cli) and nothing is searched here (check-job.ts, in threads of its own).
+ */
+import { availableParallelism } from 'node:os';
+import type { CheckHooks, CheckOptions, CheckReport } from './check-data.js';
+import { runJobs } from './check-pool.js';
+
+/**
+ * Runs the searches that `options` ask for.
+ * @throws InputError for unknown names, files outside the language, and where nothing would be checked
+ */
+export async function check(options: CheckOptions, hooks: CheckHooks = {}): Promise<CheckReport> {
+  const begin = performance.now();
+  const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), mostJobs(options)));
+  const { outcomes, kernels } = await runJobs(options, threads, hooks);
+  const seconds = (performance.now() - begin) / 1000;
+  return { outcomes, kernels, seconds, threads, interrupted: hooks.signal?.aborted === true };
+}
+
+/** How many searches there can be, as far as can be told before the scenarios are read. */
+function mostJobs({ scenarios, kernels, variants, variant }: CheckOptions): number {
+  const one = scenarios.length === 1 && (kernels.length === 1 || variant !== undefined) && !variants;
+  return one ? Math.max(1, kernels.length) : Number.POSITIVE_INFINITY;
+}

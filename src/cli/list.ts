@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `refzero check --list`: the scenarios with their titles, questions and verdicts on record. */
+import { isPath } from '../app/check-plan.js';
+import { openWorkspace } from '../app/workspace.js';
+import type { Scenario } from '../compiler/api.js';
+import { EXIT } from './errors.js';
+import { hang, type Screen } from './terminal.js';
+
+/** @param files the user's own scenario files, listed with the others */
+export function printList(files: string[], json: boolean, screen: Screen): number {
+  const { scenarios, kernels } = openWorkspace(files.filter(isPath));
+  const data = scenarios.map((scenario) => ({
+    name: scenario.name,
+    file: scenario.file,
+    title: scenario.title,
+    question: scenario.question,
+    about: scenario.about,
+    expect: Object.fromEntries(scenario.expect),
+    variants: scenario.variants.map(({ name }) => name),
+  }));
+  const text = json
+    ? `${JSON.stringify({ kernels, scenarios: data }, null, 2)}\n`
+    : renderList(scenarios, kernels, screen);
+  process.stdout.write(text);
+  return EXIT.ok;
+}
+
+/** @returns the list as text */
+export function renderList(scenarios: readonly Scenario[], kernels: readonly string[], screen: Screen): string {
+  const { style, width } = screen;
+  const lines: string[] = [];
+  for (const { name, title, question, expect, variants } of scenarios) {
+    const indent = (text: string) => hang(text, width - 4, 2).map((line) => `    ${line}`);
+    lines.push(style.bold(name), ...hang(title, width - 2, 0).map((line) => `  ${line}`), ...indent(question));
+    const verdicts = kernels.flatMap((kernel) => {
+      const verdict = expect.get(kernel);
+      return verdict === undefined ? [] : [`${kernel} ${verdict === 'not applicable' ? 'n/a' : verdict}`];
+    });
+    lines.push(...indent(`on record: ${verdicts.join(', ')}`).map(style.dim));
+    if (variants.length > 0)
+      lines.push(...indent(`broken variants: ${variants.map((variant) => variant.name).join(', ')}`).map(style.dim));
+    lines.push('');
+  }
+  return `${lines.join('\n')}kernels: ${kernels.join(', ')}\n`;
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Runs the built command line as a user does, after building it where the sources are newer. */
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const MAIN = join(ROOT, 'dist/cli/main.js');
+const LOCK = join(ROOT, 'node_modules/.refzero-build');
+
+export interface Ran {
+  exit: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+let built = false;
+
+/** Test files run side by side, so that one builds while the others wait. */
+export async function build(): Promise<void> {
+  if (built) return;
+  while (!tryLock()) await new Promise((resolve) => setTimeout(resolve, 100));
+  try {
+    if (isStale()) spawnSync(process.execPath, ['scripts/build.mjs'], { cwd: ROOT, stdio: 'inherit' });
+    built = true;
+  } finally {
+    rmdirSync(LOCK);
+  }
+}
+
+function tryLock(): boolean {
+  try {
+    mkdirSync(LOCK);
+    return true;
+  } catch {
+    const abandoned = Date.now() - (statSync(LOCK, { throwIfNoEntry: false })?.mtimeMs ?? 0) > 120_000;
+    if (abandoned) rmdirSync(LOCK);
+    return false;
+  }
+}
+
+function isStale(): boolean {
+  const made = statSync(join(ROOT, 'dist/tool.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
+  return sources.some((name) => statSync(join(ROOT, 'src', name)).mtimeMs > made);
+}
+
+/**
+ * @param args what stands after `refzero`
+ * @param meanwhile called with the process once it runs, to send it signals
+ */
+export async function refzero(
+  args: string[],
+  options: { cwd?: string; env?: Record<string, string>; meanwhile?: (pid: number) => void } = {},
+): Promise<Ran> {
+  await build();
+  return new Promise((resolve, reject) => {
+    const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '', ...options.env };
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd ?? ROOT, env });
+    let [stdout, stderr] = ['', ''];
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+    });
+    child.on('error', reject);
+    child.on('close', (exit) => resolve({ exit, stdout, stderr }));
+    if (child.pid !== undefined) options.meanwhile?.(child.pid);
+  });
+}
