@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `--show-steps` and `--list` on a kernel of a few lines. */
 import { expect, it } from 'vitest';
-import { linkScenario } from '../src/app/linked.js';
+import { initialMemory } from '../src/app/initial.js';
 import { listSteps } from '../src/app/steps.js';
 import { InputError } from '../src/base/diagnostic.js';
 import { renderList } from '../src/cli/list.js';
@@ -53,7 +53,7 @@ export default scenario({
   });
   const place = { file: 'src/scenarios/failing.ts', line: 8 };
   try {
-    linkScenario(compiled);
+    initialMemory(compiled);
   } catch (error) {
     expect(error).toBeInstanceOf(InputError);
     expect((error as InputError).diagnostics[0]).toMatchObject({ code: 'RZ4006', place });

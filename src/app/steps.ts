@@ -5,10 +5,10 @@
  * Not here: the search that interleaves them (check-job.ts).
  */
 import type { KernelChoice, Workspace } from '../compiler/api.js';
-import type { LinkedTask } from '../compiler/link.js';
+import { type LinkedTask, link } from '../compiler/link.js';
 import { isMachine, type Node, type Place } from '../compiler/link-graph.js';
 import type { Frame } from '../explore/verdict.js';
-import { linkScenario } from './linked.js';
+import { initialMemory } from './initial.js';
 
 export interface StepText {
   number: number;
@@ -31,7 +31,9 @@ export interface StepListing {
 
 /** @throws InputError as Workspace.compileScenario does, and where a task is too large or `init` fails */
 export function listSteps(workspace: Workspace, scenario: string, choice: KernelChoice, variant?: string): StepListing {
-  const linked = linkScenario(workspace.compileScenario(scenario, choice, variant));
+  const compiled = workspace.compileScenario(scenario, choice, variant);
+  const { layout, columns } = initialMemory(compiled);
+  const linked = link(compiled, layout, columns);
   const tasks = linked.tasks.map((task) => ({ task: task.name, steps: stepsOf(workspace, task) }));
   return { scenario, kernel: choice.kernel, ...(variant !== undefined && { variant }), tasks };
 }
