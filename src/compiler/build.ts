@@ -9,7 +9,7 @@ import { Constants, type Setting } from './consts.js';
 import { locOf, Refusal, refuse } from './diagnostics.js';
 import type { Signature, Surroundings } from './frame.js';
 import type { FunctionIR, GlobalObject, ProgramIR } from './ir.js';
-import { lowerArrow, lowerFunction, type Parameters, parametersOf } from './lowerFunction.js';
+import { lowerArrow, lowerFunction, parametersOf } from './lowerFunction.js';
 import { calledWord, isModuleLevel, unwrap } from './names.js';
 import { Types } from './types.js';
 
@@ -19,6 +19,8 @@ export interface BuildOptions extends Setting {
   files: readonly ts.SourceFile[];
   pruning: boolean;
   edits: ReadonlyMap<ts.Node, string>;
+  /** lowers only functions of these files; others are known by their types */
+  only?: ReadonlySet<ts.SourceFile>;
   /** kernel function -> the scenario's that stands in for it */
   standIns: ReadonlyMap<ts.FunctionDeclaration, ts.FunctionDeclaration>;
 }
@@ -76,6 +78,15 @@ export class Build implements Surroundings {
     return this.callee(declaration, undefined).name;
   }
 
+  /** A task or predicate that is a function. @throws Refusal where it does not return what that does */
+  addNamed(declaration: ts.FunctionDeclaration, isPredicate: boolean): string {
+    const { name, returns } = this.callee(declaration, undefined);
+    if (isPredicate && returns.kind !== 'bool') {
+      refuse(declaration.name ?? declaration, 'truthiness', `the predicate ${name} does not return a bool`);
+    }
+    return name;
+  }
+
   addArrow(arrow: ts.ArrowFunction, name: string, isPredicate: boolean): string {
     this.#functions.set(name, lowerArrow(this, arrow, name, isPredicate));
     return name;
@@ -96,11 +107,6 @@ export class Build implements Surroundings {
     this.#signatures.set(called, signature);
     this.#waiting.push(called);
     return signature;
-  }
-
-  /** @returns the types of a function, whether or not it is part of the program */
-  parameters(declaration: ts.FunctionDeclaration): Parameters {
-    return parametersOf(this.types, declaration, this.checker);
   }
 
   object(declaration: ts.VariableDeclaration): KernelObject | undefined {
@@ -131,6 +137,7 @@ export class Build implements Surroundings {
   finish(): ProgramIR {
     for (let next = this.#waiting.pop(); next; next = this.#waiting.pop()) {
       const declaration = next;
+      if (this.#options.only && !this.#options.only.has(declaration.getSourceFile())) continue;
       const name = this.#names.get(declaration);
       if (name === undefined) throw new InternalError('a function without a name');
       const lowered = this.attempt(() => lowerFunction(this, declaration, name));

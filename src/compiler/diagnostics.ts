@@ -81,6 +81,18 @@ export function refuse(node: ts.Node, rule: Rule, message: string, hint?: string
   throw new Refusal(diagnose(node, rule, message, hint));
 }
 
+/** The same for a place that is known by line and column only; the caret underlines the word there. */
+export function diagnoseAt(
+  files: readonly ts.SourceFile[],
+  { rule, loc, message, hint }: { rule: Rule; loc: Loc; message: string; hint: string },
+): Diagnostic {
+  const file = files.find((each) => each.fileName === loc.file);
+  if (!file) return { code: CODES[rule], message, hint };
+  const start = file.getPositionOfLineAndCharacter(loc.line - 1, loc.column - 1);
+  const word = /^\w+/.exec(file.text.slice(start, start + 80))?.[0].length ?? 1;
+  return { code: CODES[rule], message, place: placeAt(file, start, start + word), hint };
+}
+
 export function placeOf(node: ts.Node): Place {
   const file = node.getSourceFile();
   return placeAt(file, node.getStart(file), node.getEnd());

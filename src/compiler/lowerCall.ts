@@ -94,6 +94,9 @@ const words: Readonly<Record<string, WordRule>> = {
 function lowerWord(frame: Frame, node: ts.CallExpression, word: string): Expr | undefined {
   const rule = Object.hasOwn(words, word) ? words[word] : undefined;
   if (rule) return rule(frame, node);
+  if (!['commit', 'object', 'objects', 'param'].includes(word)) {
+    return refuse(node, 'word', `${word} has no body`, 'src/machine declares only what the compiler knows');
+  }
   return refuse(node, 'word', `${word} stands at module level only`, `export const X = ${word}(…)`);
 }
 

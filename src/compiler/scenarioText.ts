@@ -21,8 +21,9 @@ export interface Code {
 export interface ScenarioSource {
   scenario: Scenario;
   file: ts.SourceFile;
-  /** the whole object, for diagnostics about it */
+  /** the whole object and the value of `expect`, for diagnostics about them */
   node: ts.ObjectLiteralExpression;
+  expectNode: ts.Node;
   init: Code | undefined;
   tasks: Code[];
   never: Code[];
@@ -71,7 +72,7 @@ export function readScenario(
     loc: locOf(node),
   };
   const source: ScenarioSource = {
-    ...{ scenario, file, node },
+    ...{ scenario, file, node, expectNode: entries.get('expect') ?? node },
     init: init && reader.code('init', init),
     ...{ tasks: code('tasks'), never: code('never'), sometimes: code('sometimes'), finally: code('finally') },
     variants: new Map(variants.map(([variant, from]) => [variant.name, from])),
@@ -239,7 +240,7 @@ class Reader {
     const standIns = new Map<string, { declaration: ts.FunctionDeclaration; node: ts.Node }>();
     for (const node of this.list(entries.get('functions'))) {
       const declaration = ts.isIdentifier(node) ? this.#function(node) : undefined;
-      const replaced = declaration?.name && /^(.+?)__.+$/.exec(declaration.name.text)?.[1];
+      const replaced = declaration?.name && /^(.+)__[^_].*$/.exec(declaration.name.text)?.[1];
       if (!declaration || !replaced) {
         refuse(node, 'standIn', `not a stand-in: ${foldedText(node)}`, 'a function of this file called name__variant');
       }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Judges all code once: every function of every file is lowered on both sides of every switch, for its diagnostics.
+ *
+ * Each scenario is judged by itself beside the kernel, since two of them may use one name.
+ */
+import ts from 'typescript';
+import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { Build } from './build.js';
+import { diagnose, diagnoseAt, placeOf, Refusal, refuse } from './diagnostics.js';
+import { flowProblems } from './flow.js';
+import type { FunctionIR } from './ir.js';
+import { chooseSwitches, findSwitch, isRelease, unknownKernel } from './kernels.js';
+import { isMachineFile } from './names.js';
+import { addScenario, type Known, optionsFor, predicatesOf, unknownSize } from './programs.js';
+import type { ScenarioSource } from './scenarioText.js';
+import { editsOf, standInsOf } from './variants.js';
+
+/** @returns all that is wrong with the code and the scenarios' texts */
+export function judge(known: Known): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const kernel = judgeFiles(known, known.kernelFiles, undefined, new Map());
+  found.push(...kernel.diagnostics);
+  for (const source of known.scenarios.values()) {
+    found.push(...judgeFiles(known, [source.file], source, kernel.functions).diagnostics);
+    found.push(...judgeText(source, known));
+  }
+  return found;
+}
+
+interface Judged {
+  diagnostics: Diagnostic[];
+  functions: Map<string, FunctionIR>;
+}
+
+/** @param beside functions judged before, that these may call */
+function judgeFiles(
+  known: Known,
+  files: readonly ts.SourceFile[],
+  source: ScenarioSource | undefined,
+  beside: ReadonlyMap<string, FunctionIR>,
+): Judged {
+  const all = source ? [...known.kernelFiles, source.file] : files;
+  const build = new Build({ ...optionsFor(known, 'v0.0', all, new Set()), pruning: false, only: new Set(files) });
+  for (const file of files) judgeDeclarations(build, file);
+  const code = source && addScenario(build, source);
+  const { functions } = build.finish();
+  const { diagnostics } = build;
+  if (diagnostics.length === 0) {
+    const predicates = code ? predicatesOf(code) : new Set<string>();
+    const together = new Map([...beside, ...functions]);
+    for (const problem of flowProblems(together, functions.keys(), predicates)) {
+      diagnostics.push(diagnoseAt(known.checked.files, problem));
+    }
+  }
+  return { diagnostics, functions };
+}
+
+function judgeDeclarations(build: Build, file: ts.SourceFile): void {
+  const isOurs = isMachineFile(file) && /\/(core|scenario)\.ts$/.test(file.fileName);
+  for (const statement of file.statements) {
+    if (ts.isFunctionDeclaration(statement) && statement.body) build.attempt(() => build.add(statement));
+    if (ts.isVariableStatement(statement)) {
+      for (const each of statement.declarationList.declarations) build.attempt(() => judgeConstant(build, each));
+    }
+    if (ts.isInterfaceDeclaration(statement) && !isOurs) {
+      build.attempt(() => build.types.fields(build.types.struct(statement)));
+    }
+    if (ts.isTypeAliasDeclaration(statement) && !isOurs) build.attempt(() => judgeAlias(build, statement));
+  }
+}
+
+function judgeAlias(build: Build, alias: ts.TypeAliasDeclaration): void {
+  if (alias.typeParameters) refuse(alias.name, 'type', 'a type has no type parameters', 'one name for each type');
+  build.types.ofAnnotation(alias.type);
+}
+
+/** What stands at module level: an object, a number, a switch, a size, or a list for scenarios. */
+function judgeConstant(build: Build, declaration: ts.VariableDeclaration): void {
+  let { initializer } = declaration;
+  if (!initializer || build.object(declaration)) return;
+  if (build.constants.ofDeclaration(declaration)) return;
+  while (ts.isAsExpression(initializer) || ts.isParenthesizedExpression(initializer))
+    initializer = initializer.expression;
+  if (ts.isStringLiteralLike(initializer) || ts.isArrayLiteralExpression(initializer)) return;
+  if (ts.isObjectLiteralExpression(initializer)) {
+    judgeConstObject(build, initializer);
+    return;
+  }
+  refuse(
+    initializer,
+    'constant',
+    'what stands at module level is known at once',
+    'a number, param, commit, object or objects',
+  );
+}
+
+function judgeConstObject(build: Build, literal: ts.ObjectLiteralExpression): void {
+  for (const property of literal.properties) {
+    if (!ts.isPropertyAssignment(property)) refuse(property, 'literals', 'a constant object has names and numbers');
+    const value = property.initializer;
+    if (!ts.isStringLiteralLike(value) && !build.constants.ofExpression(value)) {
+      refuse(value, 'constant', 'a constant object has names and numbers');
+    }
+  }
+}
+
+/** Kernels, commits, sizes, edits and stand-ins that a scenario names. */
+function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const { scenario } = source;
+  const attempt = (node: ts.Node, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      if (error instanceof Refusal) found.push(error.diagnostic);
+      else if (error instanceof InputError)
+        found.push(...error.diagnostics.map((d) => ({ ...d, place: placeOf(node) })));
+      else throw error;
+    }
+  };
+  const missing = known.kernels.filter((kernel) => !scenario.expect.has(kernel));
+  if (missing.length > 0) {
+    const message = `\`expect\` does not list ${missing.join(', ')}`;
+    found.push(diagnose(source.expectNode, 'scenarioKernels', message, "'holds', 'violated' or 'not applicable'"));
+  }
+  const isKernel = (kernel: string) => isRelease(kernel) || known.kernels.includes(kernel);
+  for (const kernel of [...scenario.expect.keys(), ...scenario.violates.keys()]) {
+    if (!isKernel(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), place: placeOf(source.expectNode) });
+  }
+  for (const name of scenario.sizes.keys()) {
+    if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), place: placeOf(source.node) });
+  }
+  const files = [...known.kernelFiles, source.file];
+  for (const variant of scenario.variants) {
+    const from = source.variants.get(variant.name);
+    if (!from) continue;
+    for (const kernel of variant.kernels) {
+      attempt(from.node, () => void chooseSwitches({ kernel }, known.switches, known.kernels));
+    }
+    for (const each of [...variant.with, ...variant.without])
+      attempt(from.node, () => void findSwitch(each, known.switches));
+    attempt(from.node, () => void editsOf(from, files));
+    attempt(from.node, () => void standInsOf(from, known.kernelFiles, known.checked.checker));
+  }
+  return found;
+}
