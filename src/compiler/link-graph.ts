@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The flat form of a task or predicate: one graph of small operations with every call inlined. Data only: link-inline.ts
+ * makes it, link-fold.ts simplifies it, src/explore prints it as step functions.
+ */
+import type { Expr, Loc, Local, LocalId } from './ir.js';
+import type { Column } from './layout.js';
+
+/** Where an operation stands, and the calls that led there. */
+export interface Place {
+  loc: Loc;
+  function: string;
+  /** source text of the call or access; empty where there is none */
+  text: string;
+  /** the call site, in the function around this one */
+  up: Place | undefined;
+}
+
+/** Index into Graph.nodes. */
+export type NodeId = number;
+
+export type BlockReason = 'lock' | 'sleep' | 'ipi' | 'grace period';
+
+/** One element of a column, as an expression. */
+export interface CellAccess {
+  column: Column;
+  ref: Expr;
+  index: Expr | undefined;
+  ghost: boolean;
+}
+
+export type Op =
+  | { op: 'set'; dst: LocalId; value: Expr }
+  | { op: 'load'; dst: LocalId; cell: CellAccess }
+  | { op: 'store'; cell: CellAccess; value: Expr }
+  | { op: 'choose'; dst: LocalId; count: Expr }
+  | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec'; message: string }
+  /** an atomic block begins */
+  | { op: 'enter' }
+  /** the step is possible only where this holds */
+  | { op: 'guard'; enabled: Expr; reason: BlockReason }
+  /** to `next` if the condition holds, else to `other` */
+  | { op: 'branch'; condition: Expr }
+  | { op: 'jump' }
+  | { op: 'end' };
+
+export interface Node {
+  op: Op;
+  /** -1 after `fail` and `end` */
+  next: NodeId;
+  /** of a branch; -1 otherwise */
+  other: NodeId;
+  place: Place;
+  /** inside an atomic block: accesses are no steps of their own */
+  atomic: boolean;
+}
+
+export interface Graph {
+  name: string;
+  nodes: Node[];
+  entry: NodeId;
+  locals: Local[];
+  /** where a predicate leaves its answer */
+  result: LocalId | undefined;
+}
+
+export function successors(node: Node): NodeId[] {
+  if (node.next < 0) return [];
+  return node.other < 0 || node.other === node.next ? [node.next] : [node.next, node.other];
+}
+
+/** @returns the nodes that can be reached from the entry, each before its successors as far as loops allow */
+export function reachable(graph: Graph): NodeId[] {
+  const order: NodeId[] = [];
+  const seen = new Uint8Array(graph.nodes.length);
+  const stack: { id: NodeId; rest: NodeId[] }[] = [{ id: graph.entry, rest: successors(graph.nodes[graph.entry]) }];
+  seen[graph.entry] = 1;
+  while (stack.length > 0) {
+    const top = stack[stack.length - 1];
+    const next = top.rest.pop();
+    if (next === undefined) {
+      order.push(top.id);
+      stack.pop();
+    } else if (!seen[next]) {
+      seen[next] = 1;
+      stack.push({ id: next, rest: successors(graph.nodes[next]) });
+    }
+  }
+  return order.reverse();
+}
+
+/** Calls `visit` for every local that `expr` reads. */
+export function readLocals(expr: Expr, visit: (id: LocalId) => void): void {
+  switch (expr.op) {
+    case 'local':
+      return visit(expr.id);
+    case 'unary':
+    case 'indexOf':
+      return readLocals(expr.operand, visit);
+    case 'binary':
+      readLocals(expr.left, visit);
+      return readLocals(expr.right, visit);
+    case 'select':
+      readLocals(expr.condition, visit);
+      readLocals(expr.then, visit);
+      return readLocals(expr.else, visit);
+    case 'global':
+      if (expr.index) readLocals(expr.index, visit);
+      return;
+    case 'embed':
+      readLocals(expr.base, visit);
+      if (expr.index) readLocals(expr.index, visit);
+      return;
+    case 'addrOf':
+      readLocals(expr.operand, visit);
+      if (expr.index) readLocals(expr.index, visit);
+      return;
+  }
+}
+
+/** @returns the expressions that an operation evaluates */
+export function operands(op: Op): Expr[] {
+  switch (op.op) {
+    case 'set':
+      return [op.value];
+    case 'load':
+      return op.cell.index ? [op.cell.ref, op.cell.index] : [op.cell.ref];
+    case 'store':
+      return op.cell.index ? [op.cell.ref, op.cell.index, op.value] : [op.cell.ref, op.value];
+    case 'choose':
+      return [op.count];
+    case 'guard':
+      return [op.enabled];
+    case 'branch':
+      return [op.condition];
+    default:
+      return [];
+  }
+}
+
+/** @returns the local that an operation writes, or -1 */
+export function written(op: Op): LocalId {
+  return op.op === 'set' || op.op === 'load' || op.op === 'choose' ? op.dst : -1;
+}
+
+/** Primitives are shown by the call that uses them, so their own frames are left out of paths. */
+export function isMachine(place: Place): boolean {
+  return place.loc.file.startsWith('src/machine/');
+}

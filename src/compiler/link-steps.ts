@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Cuts a task's graph into steps. A task rests at a *point*: just before a shared access, an atomic block or a choice. A
+ * step goes from one point to the next: choices, the one access or block, and the local and ghost work after it.
+ */
+import type { LocalId } from './ir.js';
+import { type Graph, type Node, type NodeId, reachable, successors } from './link-graph.js';
+import { liveLocals } from './link-live.js';
+import type { Memory } from './link-memory.js';
+
+/** Where a task can rest. */
+export interface Point {
+  /** position in TaskSteps.points; 0 is the end and has no point */
+  pc: number;
+  node: NodeId;
+  /** the locals that a state keeps here */
+  live: LocalId[];
+}
+
+export interface Steps {
+  graph: Graph;
+  /** pc -> point; entry 0 is undefined: the task has ended */
+  points: (Point | undefined)[];
+  pcOf: Map<NodeId, number>;
+  /** where the task starts; 0 if it has nothing to do */
+  startPc: number;
+}
+
+/** The code of one step: operations in a graph of their own, since one may stand before the access and after it too. */
+export interface Region {
+  /** the first is where the step starts */
+  parts: RegionPart[];
+  /** per part its successors: one for each of the node's (`next` first) */
+  next: number[][];
+}
+
+export type RegionPart = { kind: 'node'; node: NodeId; isMain: boolean } | { kind: 'exit'; node: NodeId };
+
+/** @returns whether a step begins at the node at the latest */
+export function isBoundary(node: Node, memory: Memory): boolean {
+  const { op } = node;
+  if (op.op === 'enter') return true;
+  if (node.atomic) return false;
+  if (op.op === 'choose') return true;
+  return (op.op === 'load' || op.op === 'store') && !op.cell.ghost && memory.isMutable(op.cell);
+}
+
+/** @returns the operations from `start` to the points after it */
+export function regionFrom(graph: Graph, start: NodeId, memory: Memory): Region {
+  const region: Region = { parts: [], next: [] };
+  const ids = new Map<string, number>();
+  const pending: number[] = [];
+  const after: boolean[] = [];
+  const partFor = (node: NodeId, isAfter: boolean): number => {
+    const isExit = isAfter && isBoundary(graph.nodes[node], memory);
+    const key = `${node} ${isExit ? 'exit' : isAfter}`;
+    let id = ids.get(key);
+    if (id === undefined) {
+      id = region.parts.length;
+      ids.set(key, id);
+      const isMain = !isAfter && isBoundary(graph.nodes[node], memory) && graph.nodes[node].op.op !== 'choose';
+      region.parts.push(isExit ? { kind: 'exit', node } : { kind: 'node', node, isMain });
+      region.next.push([]);
+      after.push(isAfter || isMain);
+      if (!isExit) pending.push(id);
+    }
+    return id;
+  };
+  partFor(start, false);
+  for (let id = pending.pop(); id !== undefined; id = pending.pop()) {
+    const { node } = region.parts[id];
+    region.next[id] = successors(graph.nodes[node]).map((to) => partFor(to, after[id]));
+  }
+  return region;
+}
+
+/** @returns the whole graph as one region without points: a predicate */
+export function wholeRegion(graph: Graph): Region {
+  const order = reachable(graph);
+  const position = new Map(order.map((id, i) => [id, i]));
+  return {
+    parts: order.map((node) => ({ kind: 'node', node, isMain: false })),
+    next: order.map((id) => successors(graph.nodes[id]).map((to) => position.get(to) ?? 0)),
+  };
+}
+
+/** @returns the task's points, numbered in the order of its code */
+export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
+  const found = new Set<NodeId>();
+  const pending: NodeId[] = [];
+  const add = (node: NodeId): void => {
+    if (found.has(node)) return;
+    found.add(node);
+    pending.push(node);
+  };
+  const isEmpty = graph.nodes[graph.entry].op.op === 'end';
+  if (!isEmpty) add(graph.entry);
+  for (let start = pending.pop(); start !== undefined; start = pending.pop()) {
+    for (const part of regionFrom(graph, start, memory).parts) if (part.kind === 'exit') add(part.node);
+  }
+  const live = liveLocals(graph, found);
+  const points: (Point | undefined)[] = [undefined];
+  const pcOf = new Map<NodeId, number>();
+  for (const node of reachable(graph).filter((id) => found.has(id))) {
+    pcOf.set(node, points.length);
+    points.push({ pc: points.length, node, live: live.get(node) ?? [] });
+  }
+  return { graph, points, pcOf, startPc: isEmpty ? 0 : (pcOf.get(graph.entry) ?? 0) };
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * A check: search, and say what was found in the words of verdict.ts. And its inverse, replay: walk a given path and say
+ * how it ends.
+ */
+import { buildModel, type Model } from './model.js';
+import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
+import { type Found, type Move, type SearchOptions, type SearchResult, search } from './search.js';
+import { framesOf } from './site.js';
+import type { CheckResult, Violation } from './verdict.js';
+
+export { buildModel, type Model, type Scheduled };
+export type { Progress, SearchOptions } from './search.js';
+
+/** Explores every interleaving of the model's tasks, as far as `options` allow. */
+export function check(model: Model, options: SearchOptions = {}): CheckResult {
+  const result = search(model, options);
+  const { compiled, never, sometimes } = model.linked;
+  const walk = result.found ? walkMoves(model, result.moves) : undefined;
+  const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
+  void never;
+  return {
+    scenario: compiled.scenario.name,
+    kernel: compiled.kernel,
+    ...(compiled.variant !== undefined && { variant: compiled.variant }),
+    ...verdictOf(result, unmet, options),
+    ...(result.found && walk && findingOf(model, result.found, walk)),
+    sometimes: Object.fromEntries(sometimes.map(({ name }, i) => [name, result.met[i]])),
+    states: result.states,
+    transitions: result.transitions,
+    depth: result.depth,
+    stateBytes: model.encoding.words * 4,
+    memoryModel: 'sequentially consistent',
+    storage: 'exact',
+  };
+}
+
+function verdictOf(
+  { found, stopped }: SearchResult,
+  unmet: readonly string[],
+  { statesMax }: SearchOptions,
+): Pick<CheckResult, 'verdict' | 'inconclusive'> {
+  if (found) return { verdict: 'violated' };
+  if (stopped === 'states') return { verdict: 'inconclusive', inconclusive: `stopped at ${statesMax} states` };
+  if (stopped === 'interrupt') return { verdict: 'inconclusive', inconclusive: 'interrupted' };
+  if (unmet.length === 0) return { verdict: 'holds' };
+  const names = unmet.map((name) => `'${name}'`).join(', ');
+  return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
+}
+
+function findingOf(model: Model, found: Found, walk: Walk): Partial<CheckResult> {
+  return {
+    violation: violationOf(model, found, walk),
+    path: walk.path,
+    initialWatched: walk.initialWatched,
+    blocked: walk.blocked,
+  };
+}
+
+function violationOf({ linked }: Model, found: Found, walk: Walk): Violation {
+  switch (found.kind) {
+    case 'never': {
+      const { name } = linked.never[found.property];
+      return { kind: 'never', name, message: `'${name}' must never be, and is` };
+    }
+    case 'finally': {
+      const { name } = linked.finally[found.property];
+      return { kind: 'finally', name, message: `all tasks have ended, but '${name}' does not hold` };
+    }
+    case 'terminal': {
+      const kind = found.waitsForLock ? 'deadlock' : 'stuck';
+      const waiting = walk.blocked.map(({ task, reason }) => `${task} (${reason})`).join(', ');
+      return { kind, name: kind, message: `no task can go on: ${waiting}` };
+    }
+    case 'cannot end':
+      return { kind: 'cannot end', name: 'cannot end', message: 'from here on no run ends, whatever comes next' };
+    case 'site':
+      return violationAt(walk);
+  }
+}
+
+function violationAt({ site }: Walk): Violation {
+  if (!site || site.kind === 'does not fit' || site.kind === 'endless loop' || site.kind === 'choice') {
+    throw new Error('internal: a path ends in no violation');
+  }
+  const [at] = framesOf(site.place);
+  return { kind: site.kind, name: site.message, message: `${site.kind}: ${site.message}`, at };
+}
+
+/** What the end of a replayed path shows. */
+export interface Replay extends Pick<CheckResult, 'path' | 'initialWatched' | 'blocked' | 'violation'> {}
+
+/**
+ * Walks a schedule again.
+ * @returns the path and the violation at its end, if there is one; undefined where the schedule cannot be followed
+ */
+export function replay(model: Model, schedule: readonly Scheduled[]): Replay | undefined {
+  const walk = walkSchedule(model, schedule);
+  if (!walk) return undefined;
+  const found = endOf(model, walk);
+  const { path, initialWatched, blocked } = walk;
+  return { path, initialWatched, blocked, ...(found && { violation: violationOf(model, found, walk) }) };
+}
+
+/** What a state is a violation of, without a search: a livelock is not seen. */
+function endOf({ code }: Model, { site, state, blocked }: Walk): Found | undefined {
+  if (site) return { kind: 'site', site: -1 };
+  const never = code.never.findIndex((predicate) => predicate(state));
+  if (never >= 0) return { kind: 'never', property: never };
+  const wrong = blocked.length === 0 ? code.finally.findIndex((predicate) => !predicate(state)) : -1;
+  if (wrong >= 0) return { kind: 'finally', property: wrong };
+  if (blocked.length === 0 || blocked.some(({ reason }) => reason === 'can go on')) return undefined;
+  return { kind: 'terminal', waitsForLock: blocked.some(({ reason }) => reason === 'lock') };
+}
+
+/** @returns the tasks and choices of a path, for `replay` */
+export function scheduleOf(model: Model, result: Pick<CheckResult, 'path'>): Scheduled[] {
+  const position = new Map(model.linked.tasks.map(({ name }, task) => [name, task]));
+  return (result.path ?? []).map(({ task, choices }) => ({ task: position.get(task) ?? -1, choices }));
+}
+
+export type { Move };

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The generated functions of a model, ready to call. Text comes from emit.ts; here it becomes functions, with what they
+ * refer to.
+ */
+import { InternalError } from '../base/assert.js';
+import type { NodeId } from '../compiler/link-graph.js';
+import type { LinkedPredicate, LinkedScenario } from '../compiler/link.js';
+import { type EmitOptions, emitPredicate, emitStep, MAX_CHOICES } from './emit.js';
+import type { Encoding } from './encode.js';
+import { refuseAt, type Site } from './site.js';
+
+export type StepFunction = (state: Int32Array) => number;
+export type Predicate = (state: Int32Array) => boolean;
+
+/** What traced code reports. Elements are counted within their column. */
+export interface Trace {
+  /** the one shared access or block of the step begins */
+  main(node: NodeId): void;
+  read(node: NodeId, column: number, element: number, value: number): void;
+  write(node: NodeId, column: number, element: number, before: number, value: number): void;
+}
+
+/** What generated code and its caller share. */
+export interface Exchange {
+  /** 0: the site of a violation; 1: how many choices the step made */
+  side: Int32Array;
+  choice: Int32Array;
+  counts: Int32Array;
+}
+
+export interface Code extends Exchange {
+  /** task -> pc -> function; 0 is not used */
+  steps: StepFunction[][];
+  chooses: boolean[][];
+  never: Predicate[];
+  sometimes: Predicate[];
+  finally: Predicate[];
+  sites: Site[];
+}
+
+/** Functions over whole states, straight code for their number of words. */
+export interface Whole {
+  hash(state: Int32Array): number;
+  /** whether `state` equals the words of `store` from `at` on */
+  same(state: Int32Array, store: Int32Array, at: number): boolean;
+  /** copies from `store` to `state` */
+  load(state: Int32Array, store: Int32Array, at: number): void;
+  save(state: Int32Array, store: Int32Array, at: number): void;
+}
+
+/** @param trace gets what every step reads and writes; without it the code is the fast one */
+export function generateCode(linked: LinkedScenario, encoding: Encoding, trace?: Trace): Code {
+  const sites: Site[] = [];
+  const options: EmitOptions = { linked, encoding, tracing: trace !== undefined, sites };
+  const exchange: Exchange = {
+    side: new Int32Array(2),
+    choice: new Int32Array(MAX_CHOICES),
+    counts: new Int32Array(MAX_CHOICES),
+  };
+  const shared = { ...exchange, ...refusals(sites), tables: tablesOf(linked), trace };
+  const chooses = linked.tasks.map((task): boolean[] => task.points.map(() => false));
+  const steps = linked.tasks.map((task, t) =>
+    evaluate<StepFunction>(
+      task.points.map((point, pc) => {
+        if (!point) return '() => 0';
+        const { text, chooses: does } = emitStep(options, t, pc);
+        chooses[t][pc] = does;
+        return text;
+      }),
+      shared,
+    ),
+  );
+  const predicates = (list: readonly LinkedPredicate[]): Predicate[] =>
+    evaluate<Predicate>(
+      list.map((predicate) => emitPredicate(options, predicate)),
+      shared,
+    );
+  return {
+    ...exchange,
+    steps,
+    chooses,
+    never: predicates(linked.never),
+    sometimes: predicates(linked.sometimes),
+    finally: predicates(linked.finally),
+    sites,
+  };
+}
+
+/** Our own text, made of numbers and names that we chose: nothing of a scenario's source gets into it. */
+function evaluate<F>(functions: readonly string[], shared: object): F[] {
+  const text = `'use strict';\nreturn [\n${functions.join(',\n')}\n];`;
+  try {
+    return new Function('K', text)(shared) as F[];
+  } catch (error) {
+    if (error instanceof SyntaxError) throw new InternalError(`generated code: ${error.message}\n${text}`);
+    throw error;
+  }
+}
+
+function tablesOf({ layout, memory }: LinkedScenario): Int32Array[] {
+  return layout.columns.map((column) =>
+    Int32Array.from({ length: column.size }, (_, element) => memory.initial(column, element)),
+  );
+}
+
+function refusals(sites: readonly Site[]) {
+  return {
+    misfit(site: number, value: number): never {
+      const { message } = sites[site];
+      return refuseAt(sites[site], 'RZ2102', `${value} does not fit ${message}`, 'declare it with a wider type');
+    },
+    endless(site: number): never {
+      const message = 'this loop goes on without touching anything that another task can change';
+      return refuseAt(sites[site], 'RZ2103', message, 'let its condition depend on shared memory, or bound it');
+    },
+    badChoice(site: number, count: number): never {
+      const isTooMany = count >= 1;
+      const message = isTooMany ? 'too many choices in one step' : `choose(${count}) has nothing to choose from`;
+      return refuseAt(sites[site], 'RZ2104', message, 'choose from at least one, and access shared memory in between');
+    },
+    wrong(site: number): never {
+      const { message, kind } = sites[site];
+      return refuseAt(sites[site], 'RZ2105', `a predicate fails: ${message}`, `guard it against the ${kind}`);
+    },
+  };
+}
+
+/** @param words how many a state has */
+export function generateWhole(words: number): Whole {
+  const all = Array.from({ length: words }, (_, i) => i);
+  const mix = all.map((i) => `h = Math.imul(h ^ n[${i}], 0x9E3779B1); h ^= h >>> 15;`).join('\n');
+  const [hash, same, load, save] = evaluate<never>(
+    [
+      `(n) => { let h = 0;\n${mix}\nh = Math.imul(h, 0x85EBCA6B); return h ^ h >>> 13; }`,
+      `(n, a, o) => ${all.map((i) => `n[${i}] === a[o + ${i}]`).join(' && ')}`,
+      `(n, a, o) => { ${all.map((i) => `n[${i}] = a[o + ${i}];`).join(' ')} }`,
+      `(n, a, o) => { ${all.map((i) => `a[o + ${i}] = n[${i}];`).join(' ')} }`,
+    ],
+    {},
+  );
+  return { hash, same, load, save };
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Prints steps and predicates as JavaScript functions over a packed state `n`, all constants folded. With `tracing` the same
+ * code also says what it reads and writes: paths are replayed with it.
+ *
+ * A step function returns OK with `n` changed to the state after the step, VIOLATION with the site's number in K.side[0],
+ * or BLOCKED and more: the reason. Choices come from K.choice, their counts go to K.counts; how many: K.side[1].
+ */
+import { unreachable } from '../base/assert.js';
+import type { BlockReason, Node, NodeId } from '../compiler/link-graph.js';
+import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
+import { isNull } from '../compiler/link-memory.js';
+import { isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
+import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
+import { CellPrinter } from './emit-cell.js';
+import { ExprPrinter } from './emit-expr.js';
+import type { Encoding, LocalSlot } from './encode.js';
+import { printLinear } from './linear.js';
+import type { Site } from './site.js';
+import { type Flow, structured } from './structure.js';
+import type { ViolationKind } from './verdict.js';
+
+export const OK = 1;
+export const VIOLATION = 2;
+/** BLOCKED + position in REASONS */
+export const BLOCKED = 4;
+export const REASONS: readonly BlockReason[] = ['lock', 'sleep', 'ipi', 'grace period'];
+
+/** Most choices that one step makes. */
+export const MAX_CHOICES = 16;
+/** Turns of loops within one step, after which it is taken for endless. */
+const FUEL = 100_000;
+
+export interface EmitOptions {
+  linked: LinkedScenario;
+  encoding: Encoding;
+  tracing: boolean;
+  /** gets the places that can end a search */
+  sites: Site[];
+}
+
+/** @returns the text of the function for the step that starts at `pc`, and whether it chooses */
+export function emitStep(options: EmitOptions, task: number, pc: number): { text: string; chooses: boolean } {
+  const program = options.linked.tasks[task];
+  const start = program.points[pc];
+  const region = regionFrom(program.graph, start?.node ?? 0, options.linked.memory);
+  const unit = new Unit(options, program.graph.nodes, program.ranges, region, task);
+  return { text: unit.step(program, pc), chooses: unit.chooses };
+}
+
+/** @returns the text of a function from a state to whether the predicate holds in it */
+export function emitPredicate(options: EmitOptions, predicate: LinkedPredicate): string {
+  const { graph } = predicate;
+  const unit = new Unit(options, graph.nodes, [], wholeRegion(graph), -1);
+  return unit.predicate(`v${graph.result}`);
+}
+
+class Unit implements Flow {
+  readonly next: readonly (readonly number[])[];
+  readonly chooses: boolean;
+  readonly #options: EmitOptions;
+  readonly #nodes: readonly Node[];
+  readonly #ranges: readonly Range[];
+  readonly #region: Region;
+  readonly #task: number;
+  readonly #cells: CellPrinter;
+  readonly #locals = new Set<number>();
+  #loops = false;
+  #temporaries = 0;
+  #leaf: (node: NodeId | undefined) => string[] = () => [];
+
+  constructor(options: EmitOptions, nodes: readonly Node[], ranges: readonly Range[], region: Region, task: number) {
+    this.#options = options;
+    this.#nodes = nodes;
+    this.#ranges = ranges;
+    this.#region = region;
+    this.#task = task;
+    this.#cells = new CellPrinter(options.linked, options.encoding);
+    this.next = region.next;
+    this.chooses = region.parts.some((part) => part.kind === 'node' && nodes[part.node].op.op === 'choose');
+  }
+
+  step(program: LinkedTask, pc: number): string {
+    const block = this.#options.encoding.tasks[this.#task];
+    this.#leaf = (node) => this.#rest(program, node === undefined ? 0 : (program.pcOf.get(node) ?? 0));
+    const lines = structured(this);
+    const loads = block.slots[pc].map((slot) => `v${slot.local} = ${unpack(slot)};`);
+    return this.#function([...loads, ...lines]);
+  }
+
+  predicate(result: string): string {
+    this.#leaf = () => [`return ${result} !== 0;`];
+    return this.#function(structured(this));
+  }
+
+  #function(lines: readonly string[]): string {
+    const locals = [...this.#locals].map((id) => `v${id} = 0`);
+    if (this.chooses) locals.push('d = 0');
+    if (this.#loops) locals.push(`fuel = ${FUEL}`);
+    const head = locals.length > 0 ? [`let ${locals.join(', ')};`] : [];
+    return ['(n) => {', ...head, ...lines, '}'].join('\n');
+  }
+
+  /** Leaves the task at a point: its block of words is written anew. */
+  #rest(program: LinkedTask, pc: number): string[] {
+    const block = this.#options.encoding.tasks[this.#task];
+    const lines: string[] = [];
+    const words: string[][] = Array.from({ length: block.words }, () => []);
+    if (pc !== 0) words[0].push(String(pc));
+    for (const slot of block.slots[pc]) {
+      this.#locals.add(slot.local);
+      const name = `v${slot.local}`;
+      if (slot.check) {
+        const { type, name: local } = program.graph.locals[slot.local];
+        const site = this.#site(program.points[pc]?.node ?? 0, 'does not fit', `${local} (${typeName(type)})`);
+        lines.push(`if (${name} < ${slot.range.low} || ${name} > ${slot.range.high}) K.misfit(${site}, ${name});`);
+      }
+      const bits = slot.bits === 32 ? name : `(${name} & ${2 ** slot.bits - 1})`;
+      words[slot.word - block.word].push(slot.shift === 0 ? bits : `${bits} << ${slot.shift}`);
+    }
+    words.forEach((parts, i) => {
+      lines.push(`n[${block.word + i}] = ${parts.length > 0 ? parts.join(' | ') : '0'};`);
+    });
+    return [...lines, ...this.#leave(String(OK))];
+  }
+
+  #leave(code: string): string[] {
+    return this.chooses ? ['K.side[1] = d;', `return ${code};`] : [`return ${code};`];
+  }
+
+  #site(node: NodeId, kind: Site['kind'], message: string): number {
+    this.#options.sites.push({ task: this.#task, place: this.#nodes[node].place, kind, message });
+    return this.#options.sites.length - 1;
+  }
+
+  #violation(node: NodeId, kind: ViolationKind, message: string): string {
+    const site = this.#site(node, kind, message);
+    if (this.#task < 0) return `K.wrong(${site});`;
+    return `{ K.side[0] = ${site}; ${this.#leave(String(VIOLATION)).join(' ')} }`;
+  }
+
+  // ---- Flow: how the parts of a region are printed --------------------------------------------------------------
+
+  body(id: number): string[] {
+    const part = this.#region.parts[id];
+    if (part.kind === 'exit') return this.#leaf(part.node);
+    const trace = this.#options.tracing && part.isMain ? [`K.trace.main(${part.node});`] : [];
+    return [...trace, ...this.#operation(part.node)];
+  }
+
+  condition(id: number): string {
+    const part = this.#region.parts[id];
+    const { op } = this.#nodes[part.node];
+    if (op.op !== 'branch') return 'true';
+    return this.#printer(part.node).condition(op.condition);
+  }
+
+  loopHead(id: number): string[] {
+    this.#loops = true;
+    const site = this.#site(this.#region.parts[id].node, 'endless loop', '');
+    return [`if (--fuel < 0) K.endless(${site});`];
+  }
+
+  #printer(node: NodeId): ExprPrinter {
+    const locals = this.#locals;
+    return new ExprPrinter(this.#options.linked, (kind, message) => this.#violation(node, kind, message), locals);
+  }
+
+  #operation(id: NodeId): string[] {
+    const { op } = this.#nodes[id];
+    const printer = this.#printer(id);
+    switch (op.op) {
+      case 'set': {
+        this.#locals.add(op.dst);
+        const value = printer.value(op.value);
+        return [...printer.checks, `v${op.dst} = ${value};`];
+      }
+      case 'load':
+      case 'store':
+        return this.#access(id, printer);
+      case 'choose':
+        return this.#choose(id, printer);
+      case 'guard': {
+        const enabled = printer.condition(op.enabled);
+        const blocked = this.#leave(String(BLOCKED + REASONS.indexOf(op.reason))).join(' ');
+        return [...printer.checks, `if (!${enabled}) { ${blocked} }`];
+      }
+      case 'branch':
+        printer.condition(op.condition);
+        return printer.checks;
+      case 'fail':
+        return [this.#violation(id, op.kind, op.message)];
+      case 'end':
+        return this.#leaf(undefined);
+      case 'enter':
+      case 'jump':
+        return [];
+      default:
+        return unreachable(op);
+    }
+  }
+
+  #choose(id: NodeId, printer: ExprPrinter): string[] {
+    const { op } = this.#nodes[id];
+    if (op.op !== 'choose') return [];
+    this.#locals.add(op.dst);
+    const count = printer.value(op.count);
+    const site = this.#site(id, 'choice', '');
+    const isSafe = op.count.op === 'const' && op.count.value > 0;
+    const check = isSafe ? `d >= ${MAX_CHOICES}` : `d >= ${MAX_CHOICES} || ${count} < 1`;
+    const store = `K.counts[d] = ${count}; v${op.dst} = K.choice[d++];`;
+    return [...printer.checks, `if (${check}) K.badChoice(${site}, ${count});`, store];
+  }
+
+  #access(id: NodeId, printer: ExprPrinter): string[] {
+    const { op } = this.#nodes[id];
+    if (op.op !== 'load' && op.op !== 'store') return [];
+    if (isNull(op.cell.ref)) return [this.#violation(id, 'null dereference', 'a null pointer is dereferenced')];
+    const cell = this.#cells.cell(op.cell, printer);
+    if (this.#task >= 0) this.#cells.checkPoison(op.cell, printer);
+    const isTraced = this.#options.tracing && this.#task >= 0 && cell.bit !== undefined;
+    const where = `${id}, ${cell.column.id}, ${printLinear(cell.element)}`;
+    if (op.op === 'load') {
+      this.#locals.add(op.dst);
+      const load = `v${op.dst} = ${this.#cells.read(cell)};`;
+      // the element is named before the load: it may depend on the local that is loaded
+      if (!isTraced) return [...printer.checks, load];
+      const at = `t${this.#temporaries++}`;
+      const trace = `K.trace.read(${id}, ${cell.column.id}, ${at}, v${op.dst});`;
+      return [...printer.checks, `const ${at} = ${printLinear(cell.element)};`, load, trace];
+    }
+    const range = rangeOf(op.value, this.#ranges, this.#options.linked.layout);
+    const declared = rangeOfType(cell.column.type, this.#options.linked.layout);
+    const value = printer.value(op.value);
+    const name = `t${this.#temporaries++}`;
+    const lines = [...printer.checks, `const ${name} = ${value};`];
+    if (!isWithin(range, declared)) {
+      const site = this.#site(id, 'does not fit', `${cell.column.name} (${typeName(cell.column.type)})`);
+      lines.push(`if (${name} < ${declared.low} || ${name} > ${declared.high}) K.misfit(${site}, ${name});`);
+    }
+    if (isTraced) lines.push(`K.trace.write(${where}, ${this.#cells.read(cell)}, ${name});`);
+    return [...lines, this.#cells.write(cell, name)];
+  }
+}
+
+function unpack(slot: LocalSlot): string {
+  const word = `n[${slot.word}]`;
+  if (slot.bits === 32) return word;
+  if (slot.signed) return `${word} << ${32 - slot.shift - slot.bits} >> ${32 - slot.bits}`;
+  return `${word} >>> ${slot.shift} & ${2 ** slot.bits - 1}`;
+}
+
+function typeName(type: { kind: string; name?: string }): string {
+  return type.name ?? type.kind;
+}

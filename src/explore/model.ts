@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+/** A scenario made ready to be searched: linked, encoded, turned into functions, and its first state. */
+import { InputError } from '../base/diagnostic.js';
+import type { CompiledScenario } from '../compiler/api.js';
+import type { Layout } from '../compiler/layout.js';
+import { type LinkedScenario, link } from '../compiler/link.js';
+import { rangeOfType } from '../compiler/link-range.js';
+import { type Code, generateCode, generateWhole, type Whole } from './code.js';
+import { type ColumnPlace, type Encoding, encode } from './encode.js';
+
+export interface Model {
+  linked: LinkedScenario;
+  encoding: Encoding;
+  code: Code;
+  whole: Whole;
+  initial: Int32Array;
+}
+
+/**
+ * @param initialColumns per column (Layout.columns) its elements after the scenario's `init`
+ * @throws InputError RZ21xx where a task is too large or a value of the first state does not fit
+ */
+export function buildModel(compiled: CompiledScenario, layout: Layout, initialColumns: readonly Int32Array[]): Model {
+  const linked = link(compiled, layout, initialColumns);
+  const encoding = encode(linked);
+  const code = generateCode(linked, encoding);
+  return { linked, encoding, code, whole: generateWhole(encoding.words), initial: initialState(linked, encoding) };
+}
+
+function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
+  const state = new Int32Array(encoding.words);
+  linked.tasks.forEach(({ startPc }, task) => {
+    state[encoding.tasks[task].word] = startPc;
+  });
+  for (const place of encoding.columns.values()) {
+    const { low, high } = rangeOfType(place.column.type, linked.layout);
+    for (const element of elementsOf(place)) {
+      const value = linked.memory.initial(place.column, element);
+      if (value < low || value > high) throw misfit(linked, place, value);
+      writeElement(state, place, element, value);
+    }
+  }
+  return state;
+}
+
+/** @returns the elements of a column that a state holds */
+export function elementsOf({ column, runs }: ColumnPlace): number[] {
+  return runs.flatMap(({ segment }) =>
+    Array.from({ length: segment.count * column.length }, (_, i) => segment.first * column.length + i),
+  );
+}
+
+function bitOf({ column, runs, width }: ColumnPlace, element: number): number {
+  for (const { segment, bit } of runs) {
+    const at = element - segment.first * column.length;
+    if (at >= 0 && at < segment.count * column.length) return bit + at * width;
+  }
+  return -1;
+}
+
+function writeElement(state: Int32Array, place: ColumnPlace, element: number, value: number): void {
+  const bit = bitOf(place, element);
+  const mask = place.width === 32 ? -1 : 2 ** place.width - 1;
+  state[bit >>> 5] |= (value & mask) << (bit & 31);
+}
+
+export function readElement(state: Int32Array, place: ColumnPlace, element: number): number {
+  const bit = bitOf(place, element);
+  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.width);
+  return place.signed ? left >> (32 - place.width) : left >>> (32 - place.width);
+}
+
+export function pcOf(state: Int32Array, encoding: Encoding, task: number): number {
+  const { word, pcBits } = encoding.tasks[task];
+  return state[word] & (2 ** pcBits - 1);
+}
+
+function misfit({ compiled }: LinkedScenario, { column }: ColumnPlace, value: number): InputError {
+  const { file, line, column: at } = compiled.scenario.loc;
+  return new InputError({
+    code: 'RZ2102',
+    message: `${value} does not fit ${column.name} after init`,
+    place: { file, line, column: at },
+    hint: 'declare it with a wider type',
+  });
+}
