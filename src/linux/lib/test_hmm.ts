@@ -12,7 +12,7 @@
  *   memory, more chunks, large pages, failed allocation of the backing page's copy (a test option), ioctls.
  */
 import { WARN_ON } from '../../machine/bug.js';
-import { type bool, type int, objects } from '../../machine/core.js';
+import { type bool, type int, object } from '../../machine/core.js';
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
 import {
   DEVICE_FAULT_TAKES_REF,
@@ -44,8 +44,10 @@ import {
 } from '../mm/migrate_device.js';
 import { __free_page, alloc_page } from '../mm/page_alloc.js';
 
-export const dmirror_devices = objects<DmirrorDevice>(1);
-export const dmirrors = objects<Dmirror>(1);
+/** dmirror_devices[0] */
+export const dmirror_device0 = object<DmirrorDevice>();
+/** Its one user. */
+export const dmirror0 = object<Dmirror>();
 
 /** dmirror_device_init and the first dmirror_allocate_chunk: all of device memory belongs to the one device. */
 export function dmirror_device_init(mdevice: DmirrorDevice): void {
@@ -61,7 +63,7 @@ export function dmirror_device_init(mdevice: DmirrorDevice): void {
     page.zone_device_data = mdevice.free_pages;
     mdevice.free_pages = page;
   }
-  dmirrors[0].mdevice = mdevice;
+  dmirror0.mdevice = mdevice;
 }
 
 // ---- to the device ----------------------------------------------------------------------------------------------

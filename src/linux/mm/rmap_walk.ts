@@ -37,6 +37,14 @@ export function page_add_new_anon_rmap(page: Page, vma: VmArea, address: int): v
   page.index = address - vma.vm_start + vma.vm_pgoff;
 }
 
+/** The vma's memory is anonymous, and `anon_vma` (which Linux would allocate or find) will lead to it. */
+export function anon_vma_prepare(vma: VmArea, anon_vma: AddressSpace): void {
+  anon_vma.anon = true;
+  vma.anon_vma = anon_vma;
+  vma.shared = anon_vma.i_mmap;
+  anon_vma.i_mmap = vma;
+}
+
 /** Calls `one` for each vma and page number at which the page may be mapped. */
 export function rmap_walk(page: Page, one: (vma: VmArea, address: int) => void): void {
   const anon_vma: AddressSpace | null = page.mapping;
