@@ -6,7 +6,8 @@
  */
 import type { KernelChoice, Workspace } from '../compiler/api.js';
 import { type LinkedTask, link } from '../compiler/link.js';
-import { isMachine, type Node, type Place } from '../compiler/link-graph.js';
+import type { Node } from '../compiler/link-graph.js';
+import { framesOf, operationOf } from '../explore/site.js';
 import type { Frame } from '../explore/verdict.js';
 import { initialMemory } from './initial.js';
 
@@ -42,11 +43,10 @@ function stepsOf(workspace: Workspace, { points, graph }: LinkedTask): StepText[
   return points.flatMap((point) => {
     if (!point) return [];
     const node = graph.nodes[point.node];
-    let place = node.place;
-    while (isMachine(place) && place.up) place = place.up;
-    const { text, loc } = place;
+    const stack = framesOf(node.place);
     const kind = kindOf(node, graph.nodes[node.next]);
-    return [{ number: point.pc, kind, operation: text, stack: stackOf(place), source: workspace.sourceLine(loc) }];
+    const source = workspace.sourceLine(stack[0]);
+    return [{ number: point.pc, kind, operation: operationOf(node.place), stack, source }];
   });
 }
 
@@ -61,10 +61,4 @@ function kindOf({ op }: Node, next: Node | undefined): StepText['kind'] {
     default:
       return next?.op.op === 'guard' ? 'waits' : 'atomic';
   }
-}
-
-function stackOf(place: Place): Frame[] {
-  const frames: Frame[] = [];
-  for (let at: Place | undefined = place; at; at = at.up) frames.push({ ...at.loc, function: at.function });
-  return frames;
 }

@@ -16,6 +16,7 @@ type Register = (program: Command) => void;
 /** Each command is a module of its own, so that starting one does not load the others. */
 const COMMANDS: Record<string, () => Promise<Register>> = {
   check: async () => (await import('./check.js')).checkCommand,
+  trace: async () => (await import('./trace.js')).traceCommand,
 };
 
 async function main(args: string[]): Promise<void> {

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * One search, from its name to its result: compiled, its first state made, explored.
+ *
+ * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
+ */
+import type { KernelChoice, Workspace } from '../compiler/api.js';
+import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
+import type { Done, Job, JobProgress } from './check-data.js';
+import { initialMemory } from './initial.js';
+
+export interface JobHooks {
+  /** asked now and then; true ends the search */
+  shouldStop?(): boolean;
+  onProgress?(progress: Omit<JobProgress, 'job'>): void;
+}
+
+/** What of the command line a search depends on. */
+export interface JobOptions {
+  with: readonly string[];
+  without: readonly string[];
+  statesMax?: number;
+}
+
+/** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
+export function modelOf(workspace: Workspace, job: Job, options: JobOptions): Model {
+  const choice: KernelChoice = { kernel: job.kernel, with: [...options.with], without: [...options.without] };
+  const compiled = workspace.compileScenario(job.scenario, choice, job.variant);
+  const { layout, columns } = initialMemory(compiled);
+  return buildModel(compiled, layout, columns);
+}
+
+/** @throws InputError for unknown names and for what a search cannot do (a value that does not fit, an endless loop) */
+export function runJob(workspace: Workspace, job: Job, options: JobOptions, hooks: JobHooks = {}): Done {
+  const begin = performance.now();
+  const elapsed = () => (performance.now() - begin) / 1000;
+  const model = modelOf(workspace, job, options);
+  const search: SearchOptions = {
+    ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
+    ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
+    onProgress: ({ states, frontier, depth }) => hooks.onProgress?.({ states, frontier, depth, seconds: elapsed() }),
+  };
+  const result = check(model, search);
+  const { layout, compiled } = model.linked;
+  const { scenario, tasks } = compiled;
+  const explored = {
+    title: scenario.title,
+    question: scenario.question,
+    tasks: tasks.map(({ name }) => name),
+    pages: layout.instances.get('Page') ?? 0,
+  };
+  return { result, explored, seconds: elapsed() };
+}
