@@ -6,10 +6,11 @@
  * knows what the kernel's functions are called, and it knows them as types.
  */
 import { assert } from '../base/assert.js';
-import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { InputError } from '../base/diagnostic.js';
 import { analyse } from '../compiler/analyse.js';
 import type { Workspace } from '../compiler/api.js';
 import type { ProgramIR } from '../compiler/ir.js';
+import type { array } from '../machine/core.js';
 import { loadMachine, type Machine, type MachineOptions } from '../run/machine.js';
 import { makeApi } from '../run/views.js';
 import { readSources } from './sources.js';
@@ -26,12 +27,19 @@ type TakesClosure<P extends unknown[]> = true extends {
 
 /** What of a module can be used from outside: functions without arrow functions in their parameters, objects, constants. */
 export type Usable<Module> = {
-  [Name in keyof Module as Module[Name] extends (...args: infer P) => unknown
-    ? TakesClosure<P> extends true
-      ? never
-      : Name
-    : Name]: Module[Name];
+  [Name in keyof Module as IsUsable<Module[Name]> extends true ? Name : never]: Outside<Module[Name]>;
 };
+
+/** An array of the kernel's is one of JavaScript's to callers. */
+type Outside<T> = T extends array<infer Element> ? readonly Element[] : T;
+
+type IsUsable<T> = T extends (...args: infer P) => unknown
+  ? TakesClosure<P> extends true
+    ? false
+    : true
+  : T extends readonly string[]
+    ? false
+    : true;
 
 export interface BootOptions {
   /** struct pages of ordinary memory */
@@ -66,7 +74,7 @@ export type Kernel = Booted & Usable<Linux> & Usable<Primitives>;
  * Compiles a kernel, gives it memory and starts it (start_kernel). The first boot of a process compiles all sources (a second or so).
  * @param kernel a kernel on offer: `v5.14`, `seed`, … or any release `vX.Y`
  * @returns its functions and objects, on views of live memory
- * @throws InputError RZ2xxx for an unknown kernel or commit, RZ4031 for an unknown size, RZ4032 for one that is no size;
+ * @throws InputError RZ2xxx for an unknown kernel, commit or size, RZ4031 for a size that is none;
  *   what the functions throw: KernelBug, KernelFault, KernelWouldBlock, and TypeError for arguments of a wrong type
  */
 export function boot(kernel: string, options: BootOptions = {}): Kernel {
@@ -99,11 +107,7 @@ function workspaceFor(replaced: ReadonlyMap<string, string> | undefined): Worksp
 function compile(kernel: string, options: BootOptions): ProgramIR {
   const sizes = sizesOf(options);
   const choice = { kernel, with: [...(options.with ?? [])], without: [...(options.without ?? [])] };
-  const program = workspaceFor(options.sources).compileKernel(choice, sizes);
-  const known = [...program.params.keys()];
-  const unknown = [...sizes.keys()].filter((name) => !program.params.has(name));
-  if (unknown.length > 0) throw new InputError(...unknown.map((name): Diagnostic => unknownSize(name, known)));
-  return program;
+  return workspaceFor(options.sources).compileKernel(choice, sizes);
 }
 
 function sizesOf({ pages, sizes }: BootOptions): Map<string, number> {
@@ -112,14 +116,10 @@ function sizesOf({ pages, sizes }: BootOptions): Map<string, number> {
   for (const [name, size] of all) {
     if (Number.isInteger(size) && size >= 0 && size <= 2 ** 28) continue;
     throw new InputError({
-      code: 'RZ4032',
+      code: 'RZ4031',
       message: `${name}: ${size} is no size`,
       hint: 'a whole number from 0 to 2^28',
     });
   }
   return all;
-}
-
-function unknownSize(name: string, known: readonly string[]): Diagnostic {
-  return { code: 'RZ4031', message: `the kernel has no size called ${name}`, hint: `sizes: ${known.join(', ')}` };
 }

@@ -7,6 +7,7 @@ import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { CompiledScenario, KernelChoice, Named } from './api.js';
 import { Build, type BuildOptions } from './build.js';
 import { CODES, diagnoseAt, locOf, nearest, Refusal } from './diagnostics.js';
+import { exportedConstants } from './exported.js';
 import { flowProblems } from './flow.js';
 import type { ProgramIR } from './ir.js';
 import { chooseSwitches, type Switch } from './kernels.js';
@@ -61,7 +62,8 @@ export function compileKernel(known: Known, choice: KernelChoice, params: Readon
       for (const each of statement.declarationList.declarations) build.addObject(each);
     }
   }
-  return finished(build, known, new Set());
+  const constants = exportedConstants(known.kernelFiles, build.constants);
+  return { ...finished(build, known, new Set()), constants };
 }
 
 export function unknownSize(name: string, known: Known): Diagnostic {
