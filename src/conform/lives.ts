@@ -148,7 +148,8 @@ class Walk {
       } else this.counting(at, pfn, kind);
       if (after !== UNKNOWN && after !== this.counts.before[at]) {
         if (isUnderflow(after)) facts.underflows++;
-        else if (this.life < 0 && isGone(this.rule, after)) facts.gone++;
+        // a stored zero is no put: prep_compound_page does that to the tail pages of a folio
+        else if (op !== OP.set && this.life < 0 && isGone(this.rule, after)) facts.gone++;
       }
     }
   }

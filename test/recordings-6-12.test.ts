@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Every recording of 6.12 beside the clone; see recordings-sweep.ts. */
+import { sweep } from './recordings-sweep.js';
+
+sweep('6.12');
