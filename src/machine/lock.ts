@@ -2,9 +2,21 @@
 /**
  * Locks, under Linux's names: taking one is one step that blocks, giving it back is one step.
  *
+ * A task with a spin lock is not preempted, and so it is an RCU reader (since v5.0; not with PREEMPT_RT).
  * Left out: fairness and queueing (any waiter may be next), lockdep, readers blocked by a waiting writer.
  */
 import { type bool, current_task, fail, type int, one_step, type s8, type u8, when } from './core.js';
+import { rcu_quiescent_state } from './rcu.js';
+import { this_cpu } from './task.js';
+
+function preempt_disable(): void {
+  this_cpu().rcu_nesting = this_cpu().rcu_nesting + 1;
+}
+
+function preempt_enable(): void {
+  this_cpu().rcu_nesting = this_cpu().rcu_nesting - 1;
+  rcu_quiescent_state();
+}
 
 /** 0: free, else 1 + the task that holds it. */
 export interface spinlock_t {
@@ -16,6 +28,7 @@ export function spin_lock(lock: spinlock_t): void {
     () => lock.owner === 0,
     () => {
       lock.owner = current_task() + 1;
+      preempt_disable();
     },
     'lock',
   );
@@ -25,6 +38,7 @@ export function spin_trylock(lock: spinlock_t): bool {
   return one_step(() => {
     if (lock.owner !== 0) return false;
     lock.owner = current_task() + 1;
+    preempt_disable();
     return true;
   });
 }
@@ -33,6 +47,7 @@ export function spin_unlock(lock: spinlock_t): void {
   one_step(() => {
     if (lock.owner !== current_task() + 1) fail('BUG', 'spin_unlock of a lock that this task does not hold');
     lock.owner = 0;
+    preempt_enable();
   });
 }
 

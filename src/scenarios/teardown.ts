@@ -76,6 +76,11 @@ export default scenario({
       violates: 'use after free',
       edits: [{ in: 'memunmap_pages', replace: 'wait_for_completion(pgmap.done);', by: '' }],
     },
+    'the hotplug lock costs no grace period': {
+      kernels: ['v5.14'],
+      violates: 'use after free',
+      edits: [{ in: 'mem_hotplug_begin', replace: 'synchronize_rcu();', by: '' }],
+    },
     'a page in use does not hold the pgmap': {
       kernels: ['v6.1', 'v7.3'],
       violates: 'use after free',

@@ -8,7 +8,7 @@
  * Modelled: one range. The pgmap's ref is held by every page (up to v6.0), or by the range for types whose pages do not
  *   hold it themselves. Teardown kills the ref, gives back what the range holds, waits for 0, and then the struct pages
  *   are gone: `poisoned`.
- * Left out: failure, several ranges, hotplug locks, a ref that the driver brings itself (up to v5.16).
+ * Left out: failure, several ranges, a ref that the driver brings itself (up to v5.16).
  */
 import { VM_WARN_ON_ONCE, WARN_ON_ONCE } from '../../machine/bug.js';
 import { type bool, type int, objects, one_step } from '../../machine/core.js';
@@ -41,6 +41,7 @@ import {
   percpu_ref_tryget_many,
 } from '../include/linux/percpu-refcount.js';
 import { percpu_ref_exit, percpu_ref_init, percpu_ref_kill } from '../lib/percpu-refcount.js';
+import { mem_hotplug_begin } from './memory_hotplug.js';
 import { memmap_init_zone_device } from './mm_init.js';
 
 interface PgmapArrayEntry {
@@ -78,6 +79,7 @@ export function memremap_pages(pgmap: DevPagemap): void {
 
 /** The struct pages go: from here on nobody may look at them. */
 function pageunmap_range(pgmap: DevPagemap): void {
+  mem_hotplug_begin();
   for (let i: int = 0; i < pgmap.range_len; i++) pfn_to_page(pgmap.range_start + i).poisoned = true;
   pgmap_array_delete(pgmap);
 }
