@@ -98,19 +98,20 @@ function within(frame: Frame, target: ReturnTarget, work: () => void): void {
 export function lowerReturn(frame: Frame, node: ts.Node, expression: ts.Expression | undefined): void {
   const loc = locOf(node);
   const { target } = frame;
+  const at = expression ?? node;
   const value = expression && returned(frame, expression, target);
   if (target.kind === 'function') {
-    frame.emit({ op: 'return', ...(value && { value: coerce(node, value, target.type) }), loc });
+    frame.emit({ op: 'return', ...(value && { value: coerce(at, value, target.type) }), loc });
     return;
   }
   if (target.kind === 'closure') {
     if (value && target.result !== undefined) {
-      frame.emit({ op: 'set', dst: target.result, value: coerce(node, value, target.type), loc });
+      frame.emit({ op: 'set', dst: target.result, value: coerce(at, value, target.type), loc });
     }
     frame.emit({ op: 'return', loc });
     return;
   }
-  if (value) frame.emit({ op: 'set', dst: inlineResult(frame, target, value, node), value, loc });
+  if (value) frame.emit({ op: 'set', dst: inlineResult(frame, target, value, at), value, loc });
   frame.emit({ op: 'break', label: target.label, loc });
 }
 

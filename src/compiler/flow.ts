@@ -49,7 +49,7 @@ function recursions(functions: ReadonlyMap<string, FunctionIR>, roots: readonly 
   const problems: FlowProblem[] = [];
   const visit = (name: string, path: string[]): void => {
     done.add(name);
-    for (const { callee, loc } of callsIn(functions.get(name)?.body ?? [])) {
+    for (const { callee, loc } of callsOf(functions.get(name))) {
       const at = [...path, name].indexOf(callee);
       if (at >= 0) {
         const cycle = [...path, name].slice(at);
@@ -64,7 +64,21 @@ function recursions(functions: ReadonlyMap<string, FunctionIR>, roots: readonly 
   return problems;
 }
 
-function callsIn(statements: readonly Stmt[]): { callee: string; loc: Loc }[] {
+interface Call {
+  callee: string;
+  loc: Loc;
+}
+
+const known = new WeakMap<FunctionIR, Call[]>();
+
+function callsOf(ir: FunctionIR | undefined): Call[] {
+  if (!ir) return [];
+  const calls = known.get(ir) ?? callsIn(ir.body);
+  known.set(ir, calls);
+  return calls;
+}
+
+function callsIn(statements: readonly Stmt[]): Call[] {
   return statements.flatMap((statement) => {
     const own = statement.op === 'call' ? [{ callee: statement.callee, loc: statement.loc }] : [];
     return [...own, ...callsIn(partsOf(statement).flat())];

@@ -7,6 +7,7 @@
  */
 import type ts from 'typescript';
 import type { Constants } from './consts.js';
+import type { Refusal } from './diagnostics.js';
 import type { Closure, Expr, GlobalObject, Local, LocalId, Stmt, Type } from './ir.js';
 import type { Types } from './types.js';
 
@@ -78,6 +79,8 @@ export class Frame {
   readonly aliases = new Map<ts.Declaration, Expr>();
   /** of each parameter that is a closure: what it takes and returns */
   readonly closures = new Map<ts.Declaration, ClosureType>();
+  /** variables whose declaration was refused, and why */
+  readonly broken = new Map<ts.Declaration, Refusal>();
   /** variables that are assigned after their declaration */
   assigned: ReadonlySet<ts.Declaration> = new Set();
   out: Stmt[] = [];

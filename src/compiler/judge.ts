@@ -109,6 +109,7 @@ function judgeConstObject(build: Build, literal: ts.ObjectLiteralExpression): vo
 function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
   const found: Diagnostic[] = [];
   const { scenario } = source;
+  const entry = (key: string): ts.Node => source.entries.get(key) ?? source.file;
   const attempt = (node: ts.Node, work: () => void): void => {
     try {
       work();
@@ -122,14 +123,14 @@ function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
   const missing = known.kernels.filter((kernel) => !scenario.expect.has(kernel));
   if (missing.length > 0) {
     const message = `\`expect\` does not list ${missing.join(', ')}`;
-    found.push(diagnose(source.expectNode, 'scenarioKernels', message, "'holds', 'violated' or 'not applicable'"));
+    found.push(diagnose(entry('expect'), 'scenarioKernels', message, "'holds', 'violated' or 'not applicable'"));
   }
   const isKernel = (kernel: string) => isRelease(kernel) || known.kernels.includes(kernel);
   for (const kernel of [...scenario.expect.keys(), ...scenario.violates.keys()]) {
-    if (!isKernel(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), place: placeOf(source.expectNode) });
+    if (!isKernel(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), place: placeOf(entry('expect')) });
   }
   for (const name of scenario.sizes.keys()) {
-    if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), place: placeOf(source.node) });
+    if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), place: placeOf(entry('sizes')) });
   }
   const files = [...known.kernelFiles, source.file];
   for (const variant of scenario.variants) {

@@ -12,7 +12,7 @@ import { type Frame, type Jump, localsOf } from './frame.js';
 import type { Expr, Stmt, Type } from './ir.js';
 import { lowerCall } from './lowerCall.js';
 import { lowerCondition, lowerExpression } from './lowerExpr.js';
-import { calledWord, unwrap } from './names.js';
+import { unwrap } from './names.js';
 import { coerce } from './values.js';
 
 /** Lowers statements one by one; one that is refused is reported and left out, so that the rest is judged as well. */
@@ -93,26 +93,29 @@ function lowerVariables(frame: Frame, list: ts.VariableDeclarationList): void {
   }
 }
 
+/** Where a declaration is refused, each use of the variable is too, by the same diagnostic, which is shown once. */
 function lowerVariable(frame: Frame, declaration: ts.VariableDeclaration, name: string): void {
+  try {
+    declareVariable(frame, declaration, name);
+  } catch (error) {
+    if (error instanceof Refusal) frame.broken.set(declaration, error);
+    throw error;
+  }
+}
+
+function declareVariable(frame: Frame, declaration: ts.VariableDeclaration, name: string): void {
   const annotated = declaration.type && frame.program.types.ofAnnotation(declaration.type);
   if (!declaration.initializer) {
     if (!annotated) refuse(declaration, 'uninitialised', `${name} has neither type nor value`, `let ${name}: int = 0`);
     frame.declare(declaration, name, annotated);
     return;
   }
-  const word = calledWord(frame.program.checker, unwrap(declaration.initializer));
-  if (word === 'object' || word === 'objects' || word === 'param' || word === 'commit') {
-    refuse(declaration.initializer, 'word', `${word} stands at module level only`, `export const X = ${word}(…)`);
-  }
   const from = frame.out.length;
-  const value = initialValue(frame, declaration.initializer, declaration, annotated);
+  const value = lowerExpression(frame, declaration.initializer);
   const type = annotated ?? typeOfVariable(frame, declaration, value);
   if (type.kind === 'void' || type.kind === 'closure' || type.kind === 'text') {
-    refuse(
-      declaration,
-      type.kind === 'text' ? 'strings' : 'closures',
-      `a variable cannot hold this: ${foldedText(declaration)}`,
-    );
+    const rule = type.kind === 'text' ? 'strings' : 'closures';
+    refuse(declaration, rule, `a variable cannot hold this: ${foldedText(declaration)}`);
   }
   const fitting = coerce(declaration.initializer, value, type);
   const constant = !frame.assigned.has(declaration);
@@ -121,24 +124,6 @@ function lowerVariable(frame: Frame, declaration: ts.VariableDeclaration, name: 
     return;
   }
   define(frame, declaration, name, type, fitting, from);
-}
-
-function initialValue(frame: Frame, node: ts.Expression, declaration: ts.VariableDeclaration, annotated?: Type): Expr {
-  try {
-    return lowerExpression(frame, node);
-  } catch (error) {
-    // declared all the same, so that its uses are not reported as well
-    const type = annotated ?? guessType(frame, declaration);
-    if (!frame.ids.has(declaration)) frame.declare(declaration, declaration.name.getText(), type);
-    throw error;
-  }
-}
-
-function guessType(frame: Frame, declaration: ts.VariableDeclaration): Type {
-  const type = frame.program.checker.getTypeAtLocation(declaration);
-  const symbol = frame.program.checker.getNonNullableType(type).symbol;
-  if (type.flags & ts.TypeFlags.BooleanLike) return BOOL;
-  return symbol?.flags & ts.SymbolFlags.Interface ? { kind: 'ref', struct: symbol.name } : INT;
 }
 
 /** A variable that is assigned later may get any value of its kind; a constant has what it was given. */

@@ -4,8 +4,19 @@
  */
 import ts from 'typescript';
 
+/** Asked of every name for every program; a node belongs to one type-checked program and means one thing. */
+const found = new WeakMap<ts.Node, ts.Declaration | 'unknown'>();
+
 /** @returns the declaration behind a name, imports followed; undefined for an unknown name */
 export function declarationOf(checker: ts.TypeChecker, name: ts.Node): ts.Declaration | undefined {
+  const known = found.get(name);
+  if (known !== undefined) return known === 'unknown' ? undefined : known;
+  const declaration = lookUp(checker, name);
+  found.set(name, declaration ?? 'unknown');
+  return declaration;
+}
+
+function lookUp(checker: ts.TypeChecker, name: ts.Node): ts.Declaration | undefined {
   let symbol = checker.getSymbolAtLocation(name);
   if (symbol && symbol.flags & ts.SymbolFlags.Alias) symbol = checker.getAliasedSymbol(symbol);
   return symbol && (symbol.valueDeclaration ?? symbol.declarations?.[0]);
@@ -18,12 +29,11 @@ export function isMachineFile(file: ts.SourceFile): boolean {
 
 /** @returns the word, for something that src/machine declares without a body or value: the compiler gives it meaning */
 export function wordOf(declaration: ts.Declaration | undefined): string | undefined {
-  if (!declaration || !isMachineFile(declaration.getSourceFile())) return undefined;
-  if (ts.isFunctionDeclaration(declaration)) return declaration.body ? undefined : declaration.name?.text;
-  if (ts.isVariableDeclaration(declaration) && ts.isIdentifier(declaration.name)) {
-    return declaration.initializer ? undefined : declaration.name.text;
-  }
-  return undefined;
+  const isFunction = declaration && ts.isFunctionDeclaration(declaration) && !declaration.body;
+  const isConstant = declaration && ts.isVariableDeclaration(declaration) && !declaration.initializer;
+  if (!isFunction && !isConstant) return undefined;
+  const { name } = declaration;
+  return name && ts.isIdentifier(name) && isMachineFile(declaration.getSourceFile()) ? name.text : undefined;
 }
 
 /** @returns the word that a call calls, or undefined */

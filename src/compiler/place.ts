@@ -33,6 +33,8 @@ function namedPlace(frame: Frame, node: ts.Identifier): Place {
   const declaration = declarationOf(frame.program.checker, node);
   const id = declaration && frame.ids.get(declaration);
   if (id !== undefined) return { kind: 'local', id, type: frame.locals[id]?.type ?? INT };
+  const broken = declaration && frame.broken.get(declaration);
+  if (broken) throw broken;
   const alias = declaration && frame.aliases.get(declaration);
   if (alias) return { kind: 'object', value: alias };
   const object = objectOf(frame, node);

@@ -21,9 +21,8 @@ export interface Code {
 export interface ScenarioSource {
   scenario: Scenario;
   file: ts.SourceFile;
-  /** the whole object and the value of `expect`, for diagnostics about them */
-  node: ts.ObjectLiteralExpression;
-  expectNode: ts.Node;
+  /** the values of its keys, for diagnostics about them */
+  entries: ReadonlyMap<string, ts.Node>;
   init: Code | undefined;
   tasks: Code[];
   never: Code[];
@@ -72,7 +71,7 @@ export function readScenario(
     loc: locOf(node),
   };
   const source: ScenarioSource = {
-    ...{ scenario, file, node, expectNode: entries.get('expect') ?? node },
+    ...{ scenario, file, entries },
     init: init && reader.code('init', init),
     ...{ tasks: code('tasks'), never: code('never'), sometimes: code('sometimes'), finally: code('finally') },
     variants: new Map(variants.map(([variant, from]) => [variant.name, from])),

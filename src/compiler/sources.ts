@@ -151,9 +151,10 @@ function typeError(error: ts.Diagnostic): TypeError {
     const hint = 'end the case with break, return or continue';
     return { diagnostic: { code: CODES.fallthrough, message: 'a case falls through', ...place, hint }, ...range };
   }
-  if (error.code === 2307) {
+  if ([2307, 2591, 2792, 2882].includes(error.code) && file && /^['"]/.test(file.text.slice(start))) {
     const hint = "kernel code imports by relative path or as 'refzero/linux/…', 'refzero/machine/…'";
-    return { diagnostic: { code: CODES.imports, message, ...place, hint }, ...range };
+    const wanted = file.text.slice(start, start + length);
+    return { diagnostic: { code: CODES.imports, message: `no module ${wanted}`, ...place, hint }, ...range };
   }
   const isStale = error.code === 2339 && message.includes("type 'never'");
   const hint = isStale ? { hint: 'TypeScript believes an earlier test of this field: read it again into a const' } : {};
