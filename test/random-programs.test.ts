@@ -7,7 +7,8 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type BootOptions, boot, type Kernel } from '../src/app/boot.js';
+import { type BootOptions, boot } from '../src/app/boot.js';
+import type { Kernel } from '../src/app/kernel.js';
 import { readSources } from '../src/app/sources.js';
 import { KernelBug, KernelError, KernelFault, KernelWouldBlock } from '../src/run/errors.js';
 

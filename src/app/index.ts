@@ -15,4 +15,5 @@ export {
   KernelWouldBlock,
 } from '../run/errors.js';
 export type { Machine } from '../run/machine.js';
-export { type Booted, type BootOptions, boot, type Kernel } from './boot.js';
+export { type BootOptions, boot } from './boot.js';
+export type { Booted, Kernel, ObjectChoice, ObjectsOf, Structs } from './kernel.js';

@@ -3,8 +3,9 @@
  * Prints a program as one JavaScript function that takes the memory and gives back the kernel's functions.
  *
  * One statement a line, and for each line the place in kernel code that it stands for: so a JavaScript stack is the
- * kernel's call chain (frames.ts). Loads and stores are plain reads and writes of an Int32Array over the shared memory,
- * and an atomic block is its body, because one task runs: docs/run.md has the measurement and what threads will need.
+ * kernel's call chain (frames.ts). One task runs, so loads and stores are plain reads and writes of the shared memory and
+ * an atomic block is its body: bench/RESULTS.md has what `Atomics` would cost on top. Real threads will print `load`,
+ * `store` and `atomic` below in another way; nothing else here knows that there is but one task.
  * Not here: expressions (expression.ts), views of structs for callers (views.ts).
  */
 import { assert, unreachable } from '../base/assert.js';
