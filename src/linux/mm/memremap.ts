@@ -122,8 +122,12 @@ function zone_device_page_wipe(page: Page, pgmap: DevPagemap): void {
 export function zone_device_page_init(page: Page): void {
   const pgmap: DevPagemap = page_pgmap(page);
   if (PAGE_INIT_WIPES) zone_device_page_wipe(page, pgmap);
-  if (ZONE_DEVICE_LARGE_FOLIO) WARN_ON_ONCE(!percpu_ref_tryget_many(pgmap.ref, 1));
-  else if (PRIVATE_PAGE_HOLDS_PGMAP) WARN_ON_ONCE(!percpu_ref_tryget_live(pgmap.ref));
+  if (PRIVATE_PAGE_HOLDS_PGMAP) {
+    const got: bool = ZONE_DEVICE_LARGE_FOLIO
+      ? percpu_ref_tryget_many(pgmap.ref, 1)
+      : percpu_ref_tryget_live(pgmap.ref);
+    WARN_ON_ONCE(!got);
+  }
   set_page_count(page, 1);
   lock_page(page);
 }

@@ -131,8 +131,7 @@ function free_zone_device_folio(folio: Folio): void {
   if (type !== MEMORY_DEVICE_FS_DAX && type !== MEMORY_DEVICE_GENERIC) folio.mapping = null;
   if (is_private_or_coherent(type)) {
     pgmap_ops_page_free(type, folio);
-    if (PGMAP_READ_BEFORE_FREE) put_dev_pagemap(pgmap);
-    else put_dev_pagemap(page_pgmap(folio));
+    if (PRIVATE_PAGE_HOLDS_PGMAP) put_dev_pagemap(PGMAP_READ_BEFORE_FREE ? pgmap : page_pgmap(folio));
   } else if (type === MEMORY_DEVICE_GENERIC) {
     set_page_count(folio, 1);
   } else if (type === MEMORY_DEVICE_FS_DAX) {
