@@ -75,30 +75,33 @@ export class LifeFinder {
   readonly lives = new Lives();
   readonly counts: Counts;
   private readonly losses: LossIndex;
+  private readonly walk: Walk;
+  private kind: PageKind | undefined;
+  private kernel: KernelVersion | undefined;
 
   constructor(
     private readonly recording: Recording,
-    private readonly index: PageIndex,
+    index: PageIndex,
   ) {
     this.counts = new Counts(recording, index);
+    this.walk = new Walk(recording, index, this.counts, this.lives);
     this.losses = new LossIndex(recording);
   }
 
   /** Finds the lives of one page. `kindNumber` is only stored. */
   page(page: number, kind: PageKind, kindNumber: number, kernel: KernelVersion): PageFacts {
-    const rebuilt = this.counts.page(page);
-    const facts: PageFacts = { ...rebuilt, made: 0, gone: 0, underflows: 0 };
+    const facts: PageFacts = { basis: 'unknown', swapped: 0, jumps: 0, late: 0, made: 0, gone: 0, underflows: 0 };
+    this.counts.page(page, facts);
     const first = this.lives.length;
-    const walk = new Walk(
-      this.recording,
-      this.index,
-      this.counts,
-      this.lives,
-      restRule(kind, kernel),
-      kind === 'ordinary',
-    );
+    const { walk } = this;
+    if (kind !== this.kind || kernel !== this.kernel) {
+      this.kind = kind;
+      this.kernel = kernel;
+      walk.rule = restRule(kind, kernel);
+      walk.ordinary = kind === 'ordinary';
+    }
     walk.run(page, kindNumber, facts);
-    for (let life = first; life < this.lives.length; life++) this.grade(life, rebuilt);
+    for (let life = first; life < this.lives.length; life++) this.grade(life, facts);
     return facts;
   }
 
@@ -111,8 +114,10 @@ export class LifeFinder {
   }
 }
 
-/** The state machine of one page. */
+/** The state machine of a page; one for all pages, since most have few events. */
 class Walk {
+  rule: RestRule = { idle: 0, over: 0 };
+  ordinary = true;
   private life = -1;
   private allocated = false;
   private frozenAt = -1;
@@ -124,8 +129,6 @@ class Walk {
     private readonly index: PageIndex,
     private readonly counts: Counts,
     private readonly lives: Lives,
-    private readonly rule: RestRule,
-    private readonly ordinary: boolean,
   ) {}
 
   run(page: number, kind: number, facts: PageFacts): void {
@@ -134,6 +137,8 @@ class Walk {
     const to = starts[page + 1];
     const pfn = pages[page];
     const start = this.counts.before[from];
+    this.life = this.frozenAt = -1;
+    this.allocated = this.ending = false;
     if (start !== UNKNOWN && begins(this.rule, start)) this.life = this.lives.add(pfn, kind, -1, LIFE.beginUnseen);
     for (let at = from; at < to; at++) {
       const op = this.op(at);

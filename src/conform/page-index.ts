@@ -73,7 +73,7 @@ class PfnTable {
 
   private slotOf(pfn: number): number {
     const mask = this.slots.length - 1;
-    let slot = Math.imul((pfn % 4294967296) ^ (pfn / 4294967296), 0x9e3779b1) >>> 8;
+    let slot = Math.imul((pfn >>> 0) ^ (pfn / 4294967296), 0x9e3779b1) >>> 8;
     for (slot &= mask; ; slot = (slot + 1) & mask) {
       const page = this.slots[slot];
       if (page < 0 || this.keys[page] === pfn) return slot;

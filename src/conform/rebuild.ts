@@ -42,17 +42,15 @@ export class Counts {
     this.after = new Int32Array(index.rows.length);
   }
 
-  /** Works out one page; may exchange rows of the index that were in the wrong order. */
-  page(page: number): Rebuilt {
+  /** Works out one page and adds to `result`; may exchange rows of the index that were in the wrong order. */
+  page(page: number, result: Rebuilt): void {
     const from = this.index.starts[page];
     const to = this.index.starts[page + 1];
-    const result: Rebuilt = { basis: 'unknown', swapped: 0, jumps: 0, late: 0 };
     let count = this.base(from, to, result);
     for (let at = from; at < to; at++) {
       count = this.step(at, to, count, result);
       count = this.weigh(at, from, count, result);
     }
-    return result;
   }
 
   private op(at: number): Op {
@@ -81,7 +79,8 @@ export class Counts {
   /** The count before the first event: from the first returned count, else from what most of the `count=` agree on. */
   private base(from: number, to: number, result: Rebuilt): number {
     let sum = 0;
-    const votes = new Map<number, number>();
+    let best = UNKNOWN;
+    let weight = 0;
     for (let at = from; at < to; at++) {
       const op = this.op(at);
       const known = countBefore(op, this.val(at), this.ret(at));
@@ -92,10 +91,11 @@ export class Counts {
       if (isStore(op)) break;
       sum += this.delta(at);
       const seen = this.evidence(at);
-      if (seen !== UNKNOWN && votes.size < 64) votes.set(seen - sum, (votes.get(seen - sum) ?? 0) + 1);
+      if (seen === UNKNOWN) continue;
+      // the majority, without counting every candidate (Boyer and Moore)
+      if (weight === 0) best = seen - sum;
+      weight += seen - sum === best ? 1 : -1;
     }
-    let best = UNKNOWN;
-    for (const [base, count] of votes) if (best === UNKNOWN || count > (votes.get(best) ?? 0)) best = base;
     if (best !== UNKNOWN) result.basis = 'evidence';
     else if (from < to && isStore(this.op(from))) result.basis = 'returned';
     return best;
