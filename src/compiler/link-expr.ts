@@ -4,7 +4,7 @@
  * are kept as they are, since they say through which object an access goes.
  */
 import { constant, foldBinary, foldUnary, isInt32 } from './fold.js';
-import type { Expr, LocalId, ProgramIR } from './ir.js';
+import type { Expr, LocalId, ProgramIR, Type } from './ir.js';
 import type { Layout } from './layout.js';
 
 /** Which task the code runs as. */
@@ -50,7 +50,7 @@ class Folder {
       case 'text':
         return expr;
       case 'local': {
-        const value = this.#known(expr.id);
+        const value = this.#known(expr.id) ?? (this.#isAlwaysNull(expr.type) ? 0 : undefined);
         return value === undefined ? expr : constant(expr.type, value);
       }
       case 'currentTask':
@@ -78,6 +78,11 @@ class Folder {
       case 'addrOf':
         return this.#addrOf(expr);
     }
+  }
+
+  /** A pointer to a struct of which there is no instance. */
+  #isAlwaysNull(type: Type): boolean {
+    return type.kind === 'ref' && (this.#layout.instances.get(type.struct) ?? 0) === 0;
   }
 
   #binary(expr: Expr & { op: 'binary' }): Expr {

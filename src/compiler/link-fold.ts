@@ -7,11 +7,12 @@
  */
 import type { Expr, LocalId, ProgramIR } from './ir.js';
 import { foldExpr, type Surroundings } from './link-expr.js';
-import { type CellAccess, type Graph, type Node, type NodeId, reachable, successors } from './link-graph.js';
-import type { Memory } from './link-memory.js';
+import { type CellAccess, type Graph, type Node, type NodeId, type Op, reachable, successors } from './link-graph.js';
+import { liveLocals } from './link-live.js';
+import { isNull, type Memory } from './link-memory.js';
 
-/** Per local: a value; null: more than one; undefined: none yet. */
-type Known = (number | null | undefined)[];
+/** A value; null: more than one; undefined: none yet. */
+type Known = number | null | undefined;
 
 /** Rewrites `graph` in place. */
 export function propagateConstants(graph: Graph, program: ProgramIR, memory: Memory, around: Surroundings): void {
@@ -21,160 +22,209 @@ export function propagateConstants(graph: Graph, program: ProgramIR, memory: Mem
   shortenJumps(graph);
 }
 
+/** A run of nodes that is entered at its first only and branches at its last only. */
+interface Block {
+  nodes: NodeId[];
+  /** the locals that matter at its beginning, and what is known of each */
+  live: LocalId[];
+  at: Known[];
+  isReached: boolean;
+  isDirty: boolean;
+}
+
 class Propagation {
   readonly #graph: Graph;
   readonly #program: ProgramIR;
   readonly #memory: Memory;
   readonly #around: Surroundings;
-  /** what is known where paths meet, and at the entry */
-  readonly #at = new Map<NodeId, Known>();
-  readonly #meets: Uint8Array;
+  /** in reverse postorder */
+  readonly #blocks: Block[];
+  readonly #blockAt = new Map<NodeId, Block>();
+  /** per local what is known at the place looked at */
+  readonly #known: Known[] = [];
 
   constructor(graph: Graph, program: ProgramIR, memory: Memory, around: Surroundings) {
     this.#graph = graph;
     this.#program = program;
     this.#memory = memory;
     this.#around = around;
-    this.#meets = new Uint8Array(graph.nodes.length);
-    for (const id of reachable(graph)) for (const next of successors(graph.nodes[id])) this.#meets[next]++;
-    this.#meets[graph.entry] = 2;
+    this.#blocks = blocksOf(graph);
+    for (const block of this.#blocks) this.#blockAt.set(block.nodes[0], block);
+    const live = liveLocals(graph, this.#blockAt.keys());
+    for (const block of this.#blocks) block.live = live.get(block.nodes[0]) ?? [];
   }
 
   solve(): void {
-    const work = [this.#graph.entry];
-    this.#at.set(this.#graph.entry, []);
-    for (let from = work.pop(); from !== undefined; from = work.pop()) {
-      this.#walk(from, [...(this.#at.get(from) ?? [])], (to, known) => {
-        if (this.#merge(to, known)) work.push(to);
-      });
-    }
-  }
-
-  /** Follows the graph from `from` up to the next meetings of paths, which `meet` is told of. */
-  #walk(from: NodeId, start: Known, meet: (to: NodeId, known: Known) => void, visit?: (n: Node, k: Known) => void) {
-    const pending: { id: NodeId; known: Known; isFirst: boolean }[] = [{ id: from, known: start, isFirst: true }];
-    for (let item = pending.pop(); item; item = pending.pop()) {
-      const { id, known, isFirst } = item;
-      if (!isFirst && this.#meets[id] > 1) {
-        meet(id, known);
-        continue;
+    const [entry] = this.#blocks;
+    entry.isReached = true;
+    entry.isDirty = true;
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (const block of this.#blocks) {
+        if (!block.isDirty) continue;
+        block.isDirty = false;
+        changed = true;
+        this.#walk(block);
       }
-      const node = this.#graph.nodes[id];
-      const taken = this.#taken(node, known);
-      visit?.(node, known);
-      this.#transfer(node, known);
-      for (const next of taken) {
-        const copy = taken.length > 1 ? [...known] : known;
-        if (node.op.op === 'branch') refine(node.op.condition, next === node.next, copy);
-        pending.push({ id: next, known: copy, isFirst: false });
-      }
-    }
-  }
-
-  #merge(to: NodeId, known: Known): boolean {
-    const old = this.#at.get(to);
-    if (!old) {
-      this.#at.set(to, [...known]);
-      return true;
-    }
-    let changed = false;
-    for (let i = 0; i < known.length; i++) {
-      const value = known[i];
-      if (value === undefined || old[i] === null || old[i] === value) continue;
-      old[i] = old[i] === undefined ? value : null;
-      changed = true;
-    }
-    return changed;
-  }
-
-  #fold(expr: Expr, known: Known): Expr {
-    const value = (id: LocalId) => known[id] ?? undefined;
-    return foldExpr(expr, value, this.#memory.layout, this.#program, this.#around);
-  }
-
-  #cell(cell: CellAccess, known: Known): CellAccess {
-    return { ...cell, ref: this.#fold(cell.ref, known), index: cell.index && this.#fold(cell.index, known) };
-  }
-
-  #taken(node: Node, known: Known): NodeId[] {
-    if (node.op.op !== 'branch') return successors(node);
-    const condition = this.#fold(node.op.condition, known);
-    return condition.op === 'const' ? [condition.value ? node.next : node.other] : successors(node);
-  }
-
-  #transfer({ op }: Node, known: Known): void {
-    if (op.op === 'set') {
-      const value = this.#fold(op.value, known);
-      known[op.dst] = value.op === 'const' ? value.value : null;
-    } else if (op.op === 'load') {
-      known[op.dst] = this.#memory.constant(this.#cell(op.cell, known)) ?? null;
-    } else if (op.op === 'choose') {
-      const count = this.#fold(op.count, known);
-      known[op.dst] = count.op === 'const' && count.value === 1 ? 0 : null;
     }
   }
 
   rewrite(): void {
-    for (const [id, known] of this.#at) {
-      this.#walk(
-        id,
-        [...known],
-        () => {},
-        (node, here) => this.#rewriteNode(node, here),
-      );
+    for (const block of this.#blocks) {
+      if (!block.isReached) continue;
+      this.#enter(block);
+      for (const id of block.nodes) {
+        const node = this.#graph.nodes[id];
+        this.#rewriteNode(node);
+        this.#transfer(node);
+      }
     }
   }
 
-  #rewriteNode(node: Node, known: Known): void {
+  #enter(block: Block): void {
+    block.live.forEach((local, i) => {
+      this.#known[local] = block.at[i];
+    });
+  }
+
+  /** Follows a block, and tells those after it what is known at its end. */
+  #walk(block: Block): void {
+    this.#enter(block);
+    for (const id of block.nodes) this.#transfer(this.#graph.nodes[id]);
+    const last = this.#graph.nodes[block.nodes[block.nodes.length - 1]];
+    for (const next of this.#taken(last)) {
+      const learned = new Map<LocalId, number>();
+      if (last.op.op === 'branch') learn(last.op.condition, next === last.next, learned);
+      const after = this.#blockAt.get(next);
+      if (after) this.#merge(after, learned);
+    }
+  }
+
+  #merge(block: Block, learned: ReadonlyMap<LocalId, number>): void {
+    if (!block.isReached) block.isDirty = true;
+    block.isReached = true;
+    block.live.forEach((local, i) => {
+      const value = learned.get(local) ?? this.#known[local];
+      const old = block.at[i];
+      if (value === undefined || old === null || old === value) return;
+      block.at[i] = old === undefined ? value : null;
+      block.isDirty = true;
+    });
+  }
+
+  #fold(expr: Expr): Expr {
+    const value = (id: LocalId) => this.#known[id] ?? undefined;
+    return foldExpr(expr, value, this.#memory.layout, this.#program, this.#around);
+  }
+
+  #cell(cell: CellAccess): CellAccess {
+    return { ...cell, ref: this.#fold(cell.ref), index: cell.index && this.#fold(cell.index) };
+  }
+
+  #taken(node: Node): NodeId[] {
+    if (node.op.op === 'branch') {
+      const condition = this.#fold(node.op.condition);
+      return condition.op === 'const' ? [condition.value ? node.next : node.other] : successors(node);
+    }
+    const { op } = node;
+    const isEnd = (op.op === 'load' || op.op === 'store') && isNull(this.#fold(op.cell.ref));
+    return isEnd ? [] : successors(node);
+  }
+
+  #transfer({ op }: Node): void {
+    const known = this.#known;
+    if (op.op === 'set') {
+      const value = this.#fold(op.value);
+      known[op.dst] = value.op === 'const' ? value.value : null;
+    } else if (op.op === 'load') {
+      known[op.dst] = this.#memory.constant(this.#cell(op.cell)) ?? null;
+    } else if (op.op === 'choose') {
+      const count = this.#fold(op.count);
+      known[op.dst] = count.op === 'const' && count.value === 1 ? 0 : null;
+    }
+  }
+
+  #rewriteNode(node: Node): void {
     const { op } = node;
     switch (op.op) {
       case 'set':
-        node.op = { ...op, value: this.#fold(op.value, known) };
+        node.op = { ...op, value: this.#fold(op.value) };
         break;
-      case 'load': {
-        const cell = this.#cell(op.cell, known);
-        const value = this.#memory.constant(cell);
-        const type = cell.column.type;
-        node.op =
-          value === undefined ? { ...op, cell } : { op: 'set', dst: op.dst, value: { op: 'const', type, value } };
-        break;
-      }
+      case 'load':
       case 'store':
-        node.op = { ...op, cell: this.#cell(op.cell, known), value: this.#fold(op.value, known) };
+        this.#rewriteAccess(node, op);
         break;
       case 'choose':
-        node.op = { ...op, count: this.#fold(op.count, known) };
+        node.op = { ...op, count: this.#fold(op.count) };
         break;
       case 'guard':
-        node.op = { ...op, enabled: this.#fold(op.enabled, known) };
+        node.op = { ...op, enabled: this.#fold(op.enabled) };
         break;
-      case 'branch': {
-        const condition = this.#fold(op.condition, known);
-        if (condition.op !== 'const') node.op = { ...op, condition };
-        else {
-          node.next = condition.value ? node.next : node.other;
-          node.other = -1;
-          node.op = { op: 'jump' };
-        }
+      case 'branch':
+        this.#rewriteBranch(node, this.#fold(op.condition));
         break;
-      }
+    }
+  }
+
+  /** What comes after a null dereference is never reached. */
+  #rewriteAccess(node: Node, op: Op & { op: 'load' | 'store' }): void {
+    const cell = this.#cell(op.cell);
+    if (isNull(cell.ref)) {
+      node.op = { op: 'fail', kind: 'null dereference', message: 'a null pointer is dereferenced' };
+      node.next = -1;
+    } else if (op.op === 'store') {
+      node.op = { ...op, cell, value: this.#fold(op.value) };
+    } else {
+      const value = this.#memory.constant(cell);
+      const { type } = cell.column;
+      node.op = value === undefined ? { ...op, cell } : { op: 'set', dst: op.dst, value: { op: 'const', type, value } };
+    }
+  }
+
+  #rewriteBranch(node: Node, condition: Expr): void {
+    if (condition.op !== 'const') {
+      node.op = { op: 'branch', condition };
+    } else {
+      node.next = condition.value ? node.next : node.other;
+      node.other = -1;
+      node.op = { op: 'jump' };
     }
   }
 }
 
+/** The nodes cut where paths meet or part, and before and after what may end a path. */
+function blocksOf(graph: Graph): Block[] {
+  const order = reachable(graph);
+  const entries = new Map<NodeId, number>([[graph.entry, 2]]);
+  for (const id of order) {
+    const next = successors(graph.nodes[id]);
+    const isCut = next.length > 1 || graph.nodes[id].op.op === 'load' || graph.nodes[id].op.op === 'store';
+    for (const to of next) entries.set(to, (entries.get(to) ?? 0) + (isCut ? 2 : 1));
+  }
+  const starts = order.filter((id) => (entries.get(id) ?? 0) > 1);
+  return starts.map((start) => {
+    const nodes = [start];
+    for (;;) {
+      const next = successors(graph.nodes[nodes[nodes.length - 1]]);
+      if (next.length !== 1 || (entries.get(next[0]) ?? 0) > 1) break;
+      nodes.push(next[0]);
+    }
+    return { nodes, live: [], at: [], isReached: false, isDirty: false };
+  });
+}
+
 /** Learns from a condition that held or did not. */
-function refine(condition: Expr, held: boolean, known: Known): void {
-  if (condition.op === 'local') known[condition.id] ??= null;
-  if (condition.op === 'local' && condition.type.kind === 'bool') known[condition.id] = held ? 1 : 0;
-  else if (condition.op === 'unary' && condition.operator === '!') refine(condition.operand, !held, known);
+function learn(condition: Expr, held: boolean, learned: Map<LocalId, number>): void {
+  if (condition.op === 'local' && condition.type.kind === 'bool') learned.set(condition.id, held ? 1 : 0);
+  else if (condition.op === 'unary' && condition.operator === '!') learn(condition.operand, !held, learned);
   else if (condition.op === 'binary') {
     const { operator, left, right } = condition;
     const equal = operator === '===' ? held : operator === '!==' ? !held : undefined;
-    if (equal && left.op === 'local' && right.op === 'const') known[left.id] = right.value;
-    else if (equal && right.op === 'local' && left.op === 'const') known[right.id] = left.value;
+    if (equal && left.op === 'local' && right.op === 'const') learned.set(left.id, right.value);
+    else if (equal && right.op === 'local' && left.op === 'const') learned.set(right.id, left.value);
     else if ((operator === '&&' && held) || (operator === '||' && !held)) {
-      refine(left, held, known);
-      refine(right, held, known);
+      learn(left, held, learned);
+      learn(right, held, learned);
     }
   }
 }

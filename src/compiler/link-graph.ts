@@ -34,7 +34,7 @@ export type Op =
   | { op: 'load'; dst: LocalId; cell: CellAccess }
   | { op: 'store'; cell: CellAccess; value: Expr }
   | { op: 'choose'; dst: LocalId; count: Expr }
-  | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec'; message: string }
+  | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec' | 'null dereference'; message: string }
   /** an atomic block begins */
   | { op: 'enter' }
   /** the step is possible only where this holds */
@@ -91,30 +91,27 @@ export function reachable(graph: Graph): NodeId[] {
 
 /** Calls `visit` for every local that `expr` reads. */
 export function readLocals(expr: Expr, visit: (id: LocalId) => void): void {
+  if (expr.op === 'local') visit(expr.id);
+  else for (const part of partsOf(expr)) readLocals(part, visit);
+}
+
+function partsOf(expr: Expr): Expr[] {
   switch (expr.op) {
-    case 'local':
-      return visit(expr.id);
     case 'unary':
     case 'indexOf':
-      return readLocals(expr.operand, visit);
+      return [expr.operand];
     case 'binary':
-      readLocals(expr.left, visit);
-      return readLocals(expr.right, visit);
+      return [expr.left, expr.right];
     case 'select':
-      readLocals(expr.condition, visit);
-      readLocals(expr.then, visit);
-      return readLocals(expr.else, visit);
+      return [expr.condition, expr.then, expr.else];
     case 'global':
-      if (expr.index) readLocals(expr.index, visit);
-      return;
+      return expr.index ? [expr.index] : [];
     case 'embed':
-      readLocals(expr.base, visit);
-      if (expr.index) readLocals(expr.index, visit);
-      return;
+      return expr.index ? [expr.base, expr.index] : [expr.base];
     case 'addrOf':
-      readLocals(expr.operand, visit);
-      if (expr.index) readLocals(expr.index, visit);
-      return;
+      return expr.index ? [expr.operand, expr.index] : [expr.operand];
+    default:
+      return [];
   }
 }
 

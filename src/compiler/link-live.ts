@@ -3,43 +3,43 @@
 import type { LocalId } from './ir.js';
 import { type Graph, type NodeId, operands, reachable, readLocals, successors, written } from './link-graph.js';
 
-/** @returns per node the locals that are read from there on before they are written, in increasing order */
+/**
+ * One local at a time, from its uses back to where it is written: most live only for a few operations.
+ * @param wanted nodes to answer for
+ * @returns per wanted node the locals that are read from there on before they are written, in increasing order
+ */
 export function liveLocals(graph: Graph, wanted: Iterable<NodeId>): Map<NodeId, LocalId[]> {
-  const words = (graph.locals.length + 31) >>> 5;
-  const order = reachable(graph).reverse();
-  const live = new Map<NodeId, Uint32Array>();
-  for (const id of order) live.set(id, new Uint32Array(words));
-  for (let changed = true; changed; ) {
-    changed = false;
-    for (const id of order) if (update(graph, id, live)) changed = true;
-  }
-  const result = new Map<NodeId, LocalId[]>();
-  for (const id of wanted) {
-    const set = live.get(id);
-    result.set(
-      id,
-      graph.locals.flatMap((_, local) => (set && set[local >>> 5] & (1 << (local & 31)) ? [local] : [])),
-    );
-  }
-  return result;
+  const live = new Map<NodeId, LocalId[]>();
+  for (const id of wanted) live.set(id, []);
+  const order = reachable(graph);
+  const before = predecessors(graph, order);
+  const uses = usesOf(graph, order);
+  const seen = new Int32Array(graph.nodes.length).fill(-1);
+  uses.forEach((nodes, local) => {
+    const pending = [...nodes];
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+      if (seen[at] === local) continue;
+      seen[at] = local;
+      live.get(at)?.push(local);
+      for (const from of before[at] ?? []) if (written(graph.nodes[from].op) !== local) pending.push(from);
+    }
+  });
+  return live;
 }
 
-function update(graph: Graph, id: NodeId, live: Map<NodeId, Uint32Array>): boolean {
-  const node = graph.nodes[id];
-  const set = live.get(id) ?? new Uint32Array();
-  const next = new Uint32Array(set.length);
-  for (const successor of successors(node)) {
-    const after = live.get(successor) ?? next;
-    for (let i = 0; i < next.length; i++) next[i] |= after[i];
+function predecessors(graph: Graph, order: readonly NodeId[]): NodeId[][] {
+  const before: NodeId[][] = [];
+  for (const from of order) for (const to of successors(graph.nodes[from])) (before[to] ??= []).push(from);
+  return before;
+}
+
+/** Per local the nodes that read it. */
+function usesOf(graph: Graph, order: readonly NodeId[]): NodeId[][] {
+  const uses: NodeId[][] = graph.locals.map(() => []);
+  for (const id of order) {
+    const { op } = graph.nodes[id];
+    for (const expr of operands(op)) readLocals(expr, (local) => uses[local].push(id));
+    if (op.op === 'end' && graph.result !== undefined) uses[graph.result].push(id);
   }
-  const dst = written(node.op);
-  if (dst >= 0) next[dst >>> 5] &= ~(1 << (dst & 31));
-  const read = (local: LocalId): void => {
-    next[local >>> 5] |= 1 << (local & 31);
-  };
-  for (const expr of operands(node.op)) readLocals(expr, read);
-  if (node.op.op === 'end' && graph.result !== undefined) read(graph.result);
-  const changed = next.some((word, i) => word !== set[i]);
-  if (changed) live.set(id, next);
-  return changed;
+  return uses;
 }

@@ -15,6 +15,8 @@ export interface Point {
   node: NodeId;
   /** the locals that a state keeps here */
   live: LocalId[];
+  /** whether the step from here may begin with a choice */
+  chooses: boolean;
 }
 
 export interface Steps {
@@ -87,6 +89,7 @@ export function wholeRegion(graph: Graph): Region {
 /** @returns the task's points, numbered in the order of its code */
 export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
   const found = new Set<NodeId>();
+  const choosing = new Set<NodeId>();
   const pending: NodeId[] = [];
   const add = (node: NodeId): void => {
     if (found.has(node)) return;
@@ -96,14 +99,16 @@ export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
   const isEmpty = graph.nodes[graph.entry].op.op === 'end';
   if (!isEmpty) add(graph.entry);
   for (let start = pending.pop(); start !== undefined; start = pending.pop()) {
-    for (const part of regionFrom(graph, start, memory).parts) if (part.kind === 'exit') add(part.node);
+    const { parts } = regionFrom(graph, start, memory);
+    for (const part of parts) if (part.kind === 'exit') add(part.node);
+    if (parts.some((part) => part.kind === 'node' && graph.nodes[part.node].op.op === 'choose')) choosing.add(start);
   }
   const live = liveLocals(graph, found);
   const points: (Point | undefined)[] = [undefined];
   const pcOf = new Map<NodeId, number>();
   for (const node of reachable(graph).filter((id) => found.has(id))) {
     pcOf.set(node, points.length);
-    points.push({ pc: points.length, node, live: live.get(node) ?? [] });
+    points.push({ pc: points.length, node, live: live.get(node) ?? [], chooses: choosing.has(node) });
   }
   return { graph, points, pcOf, startPc: isEmpty ? 0 : (pcOf.get(graph.entry) ?? 0) };
 }

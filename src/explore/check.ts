@@ -3,22 +3,37 @@
  * A check: search, and say what was found in the words of verdict.ts. And its inverse, replay: walk a given path and say
  * how it ends.
  */
+import { InternalError } from '../base/assert.js';
+import type { CompiledScenario } from '../compiler/api.js';
+import type { Layout } from '../compiler/layout.js';
 import { buildModel, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
-import { type Found, type Move, type SearchOptions, type SearchResult, search } from './search.js';
+import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
 import { framesOf } from './site.js';
 import type { CheckResult, Violation } from './verdict.js';
 
-export { buildModel, type Model, type Scheduled };
 export type { Progress, SearchOptions } from './search.js';
+export { buildModel, type Model, type Scheduled };
+
+/**
+ * Builds the model of a scenario and checks it.
+ * @throws InputError as buildModel does, and where a task does what a model cannot: a value that does not fit, …
+ */
+export function checkScenario(
+  compiled: CompiledScenario,
+  layout: Layout,
+  initialColumns: readonly Int32Array[],
+  options: SearchOptions = {},
+): CheckResult {
+  return check(buildModel(compiled, layout, initialColumns), options);
+}
 
 /** Explores every interleaving of the model's tasks, as far as `options` allow. */
 export function check(model: Model, options: SearchOptions = {}): CheckResult {
   const result = search(model, options);
-  const { compiled, never, sometimes } = model.linked;
+  const { compiled, sometimes } = model.linked;
   const walk = result.found ? walkMoves(model, result.moves) : undefined;
   const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
-  void never;
   return {
     scenario: compiled.scenario.name,
     kernel: compiled.kernel,
@@ -81,7 +96,7 @@ function violationOf({ linked }: Model, found: Found, walk: Walk): Violation {
 
 function violationAt({ site }: Walk): Violation {
   if (!site || site.kind === 'does not fit' || site.kind === 'endless loop' || site.kind === 'choice') {
-    throw new Error('internal: a path ends in no violation');
+    throw new InternalError('a path ends in no violation');
   }
   const [at] = framesOf(site.place);
   return { kind: site.kind, name: site.message, message: `${site.kind}: ${site.message}`, at };
@@ -118,5 +133,3 @@ export function scheduleOf(model: Model, result: Pick<CheckResult, 'path'>): Sch
   const position = new Map(model.linked.tasks.map(({ name }, task) => [name, task]));
   return (result.path ?? []).map(({ task, choices }) => ({ task: position.get(task) ?? -1, choices }));
 }
-
-export type { Move };

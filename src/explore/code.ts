@@ -4,9 +4,10 @@
  * refer to.
  */
 import { InternalError } from '../base/assert.js';
-import type { NodeId } from '../compiler/link-graph.js';
 import type { LinkedPredicate, LinkedScenario } from '../compiler/link.js';
+import type { NodeId } from '../compiler/link-graph.js';
 import { type EmitOptions, emitPredicate, emitStep, MAX_CHOICES } from './emit.js';
+import { CellPrinter } from './emit-cell.js';
 import type { Encoding } from './encode.js';
 import { refuseAt, type Site } from './site.js';
 
@@ -52,25 +53,24 @@ export interface Whole {
 /** @param trace gets what every step reads and writes; without it the code is the fast one */
 export function generateCode(linked: LinkedScenario, encoding: Encoding, trace?: Trace): Code {
   const sites: Site[] = [];
-  const options: EmitOptions = { linked, encoding, tracing: trace !== undefined, sites };
+  const cells = new CellPrinter(linked, encoding);
+  const options: EmitOptions = { linked, encoding, cells, tracing: trace !== undefined, sites };
   const exchange: Exchange = {
     side: new Int32Array(2),
     choice: new Int32Array(MAX_CHOICES),
     counts: new Int32Array(MAX_CHOICES),
   };
   const shared = { ...exchange, ...refusals(sites), tables: tablesOf(linked), trace };
-  const chooses = linked.tasks.map((task): boolean[] => task.points.map(() => false));
-  const steps = linked.tasks.map((task, t) =>
-    evaluate<StepFunction>(
-      task.points.map((point, pc) => {
-        if (!point) return '() => 0';
-        const { text, chooses: does } = emitStep(options, t, pc);
-        chooses[t][pc] = does;
-        return text;
-      }),
-      shared,
-    ),
-  );
+  const steps = linked.tasks.map(({ points }, task) => {
+    const functions: StepFunction[] = points.map((_, pc) => {
+      // most steps of a large task are never taken: each is generated when it first is
+      return (state) => {
+        [functions[pc]] = evaluate<StepFunction>([emitStep(options, task, pc)], shared);
+        return functions[pc](state);
+      };
+    });
+    return functions;
+  });
   const predicates = (list: readonly LinkedPredicate[]): Predicate[] =>
     evaluate<Predicate>(
       list.map((predicate) => emitPredicate(options, predicate)),
@@ -79,7 +79,7 @@ export function generateCode(linked: LinkedScenario, encoding: Encoding, trace?:
   return {
     ...exchange,
     steps,
-    chooses,
+    chooses: linked.tasks.map(({ points }) => points.map((point) => point?.chooses ?? false)),
     never: predicates(linked.never),
     sometimes: predicates(linked.sometimes),
     finally: predicates(linked.finally),

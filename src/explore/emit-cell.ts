@@ -10,7 +10,7 @@ import type { LinkedScenario } from '../compiler/link.js';
 import type { CellAccess } from '../compiler/link-graph.js';
 import type { ExprPrinter } from './emit-expr.js';
 import type { ColumnPlace, Encoding } from './encode.js';
-import { type Linear, known, plus, printLinear, times } from './linear.js';
+import { known, type Linear, plus, printLinear, times } from './linear.js';
 
 /** One element, ready to be printed. */
 export interface Cell {

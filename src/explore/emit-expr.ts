@@ -5,9 +5,9 @@
  */
 import { assert, unreachable } from '../base/assert.js';
 import type { Binary, Expr, LocalId } from '../compiler/ir.js';
-import { embedded } from '../compiler/link-expr.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { type Linear, known, plus, printLinear, times, unknown } from './linear.js';
+import { embedded } from '../compiler/link-expr.js';
+import { known, type Linear, plus, printLinear, times, unknown } from './linear.js';
 import type { ViolationKind } from './verdict.js';
 
 const COMPARISONS: ReadonlySet<Binary> = new Set(['<', '<=', '>', '>=', '===', '!==']);

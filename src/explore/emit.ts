@@ -7,12 +7,12 @@
  * or BLOCKED and more: the reason. Choices come from K.choice, their counts go to K.counts; how many: K.side[1].
  */
 import { unreachable } from '../base/assert.js';
-import type { BlockReason, Node, NodeId } from '../compiler/link-graph.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
+import type { BlockReason, Node, NodeId } from '../compiler/link-graph.js';
 import { isNull } from '../compiler/link-memory.js';
 import { isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
 import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
-import { CellPrinter } from './emit-cell.js';
+import type { CellPrinter } from './emit-cell.js';
 import { ExprPrinter } from './emit-expr.js';
 import type { Encoding, LocalSlot } from './encode.js';
 import { printLinear } from './linear.js';
@@ -34,18 +34,19 @@ const FUEL = 100_000;
 export interface EmitOptions {
   linked: LinkedScenario;
   encoding: Encoding;
+  cells: CellPrinter;
   tracing: boolean;
   /** gets the places that can end a search */
   sites: Site[];
 }
 
-/** @returns the text of the function for the step that starts at `pc`, and whether it chooses */
-export function emitStep(options: EmitOptions, task: number, pc: number): { text: string; chooses: boolean } {
+/** @returns the text of the function for the step that starts at `pc` */
+export function emitStep(options: EmitOptions, task: number, pc: number): string {
   const program = options.linked.tasks[task];
   const start = program.points[pc];
   const region = regionFrom(program.graph, start?.node ?? 0, options.linked.memory);
   const unit = new Unit(options, program.graph.nodes, program.ranges, region, task);
-  return { text: unit.step(program, pc), chooses: unit.chooses };
+  return unit.step(program, pc);
 }
 
 /** @returns the text of a function from a state to whether the predicate holds in it */
@@ -57,7 +58,7 @@ export function emitPredicate(options: EmitOptions, predicate: LinkedPredicate):
 
 class Unit implements Flow {
   readonly next: readonly (readonly number[])[];
-  readonly chooses: boolean;
+  readonly #chooses: boolean;
   readonly #options: EmitOptions;
   readonly #nodes: readonly Node[];
   readonly #ranges: readonly Range[];
@@ -75,9 +76,9 @@ class Unit implements Flow {
     this.#ranges = ranges;
     this.#region = region;
     this.#task = task;
-    this.#cells = new CellPrinter(options.linked, options.encoding);
+    this.#cells = options.cells;
     this.next = region.next;
-    this.chooses = region.parts.some((part) => part.kind === 'node' && nodes[part.node].op.op === 'choose');
+    this.#chooses = region.parts.some((part) => part.kind === 'node' && nodes[part.node].op.op === 'choose');
   }
 
   step(program: LinkedTask, pc: number): string {
@@ -95,7 +96,7 @@ class Unit implements Flow {
 
   #function(lines: readonly string[]): string {
     const locals = [...this.#locals].map((id) => `v${id} = 0`);
-    if (this.chooses) locals.push('d = 0');
+    if (this.#chooses) locals.push('d = 0');
     if (this.#loops) locals.push(`fuel = ${FUEL}`);
     const head = locals.length > 0 ? [`let ${locals.join(', ')};`] : [];
     return ['(n) => {', ...head, ...lines, '}'].join('\n');
@@ -125,7 +126,7 @@ class Unit implements Flow {
   }
 
   #leave(code: string): string[] {
-    return this.chooses ? ['K.side[1] = d;', `return ${code};`] : [`return ${code};`];
+    return this.#chooses ? ['K.side[1] = d;', `return ${code};`] : [`return ${code};`];
   }
 
   #site(node: NodeId, kind: Site['kind'], message: string): number {

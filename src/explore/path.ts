@@ -123,7 +123,11 @@ class Walker {
       const outcome = this.#take(step);
       assert(outcome === OK || outcome === VIOLATION, 'a path cannot be walked again');
       if (outcome === VIOLATION) site = this.#code.sites[this.#code.side[0]];
-      raw.push({ step: this.#describe(step.task, before, raw.length + 1, site), state: this.#state, accesses: this.#recorder.accesses });
+      raw.push({
+        step: this.#describe(step.task, before, raw.length + 1, site),
+        state: this.#state,
+        accesses: this.#recorder.accesses,
+      });
     }
     const watched = this.#watched(raw.flatMap(({ accesses }) => accesses));
     return {

@@ -187,7 +187,9 @@ class Search {
     }
     const { never, sometimes, finally: last } = this.#model.code;
     for (let i = 0; i < never.length; i++) {
-      if (never[i](this.#state)) return this.#report({ kind: 'never', property: i }, index);
+      if (!never[i](this.#state)) continue;
+      this.#report({ kind: 'never', property: i }, index);
+      return;
     }
     if (this.#unmet > 0) {
       for (let i = 0; i < sometimes.length; i++) {
@@ -198,7 +200,9 @@ class Search {
     }
     if (last.length === 0 || !this.#hasEnded()) return;
     for (let i = 0; i < last.length; i++) {
-      if (!last[i](this.#state)) return this.#report({ kind: 'finally', property: i }, index);
+      if (last[i](this.#state)) continue;
+      this.#report({ kind: 'finally', property: i }, index);
+      return;
     }
   }
 

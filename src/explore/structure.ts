@@ -125,7 +125,11 @@ function predecessors(next: Flow['next'], order: readonly number[]): Map<number,
 }
 
 /** Cooper, Harvey and Kennedy's iteration. */
-function dominators(order: readonly number[], rank: ReadonlyMap<number, number>, before: ReadonlyMap<number, number[]>) {
+function dominators(
+  order: readonly number[],
+  rank: ReadonlyMap<number, number>,
+  before: ReadonlyMap<number, number[]>,
+) {
   const found = new Map<number, number>([[0, 0]]);
   const rankOf = (node: number): number => rank.get(node) ?? 0;
   const meet = (a: number, b: number): number => {
