@@ -2,9 +2,9 @@
 /**
  * A path as text: numbered steps under the call chain that makes them, and the pages' counts beside them.
  *
- * A line with a file and functions (innermost first) stands wherever the task or the chain changes; below it each step
- * has its number, its task, its line in that file, what it did, and what that read or changed.
- * Not here: the verdict around it (render.ts).
+ * A line across the page says which task goes on; below it, wherever the call chain changes, stand its functions,
+ * innermost first, and the file; below that each step has its number, its line in that file, what it did, and what that read or
+ * changed. Not here: the verdict around it (render.ts).
  */
 import type { Access, BlockedTask, CheckResult, Frame, PathStep } from '../explore/verdict.js';
 import { hang, type Paint, type Screen, wrap } from './terminal.js';
@@ -24,17 +24,17 @@ export function fileOf({ file }: { file: string }): string {
   return file.replace(/^src\/(linux\/)?/, '');
 }
 
-/** The pages whose counts stand beside the steps: an object and its columns. */
+/** An object whose counts stand beside the steps. */
 interface Watched {
   object: string;
   cells: { key: string; label: string }[];
 }
 
 const LABELS: Record<string, string> = { _refcount: 'ref', _mapcount: 'map' };
-const CELL_WIDTH = 5;
-const GAP = 2;
 /** the steps' own part of a line is never narrower */
-const LEAST_LEFT = 50;
+const LEAST_LEFT = 44;
+/** where a chain of functions begins, below the task's name */
+const CHAIN_INDENT = 5;
 
 /** @returns the path as lines, or none where there is none */
 export function renderPath(result: CheckResult, screen: Screen): string[] {
@@ -46,9 +46,10 @@ export function renderPath(result: CheckResult, screen: Screen): string[] {
 class PathRenderer {
   private readonly watched: Watched[];
   private readonly hidden: string[];
+  /** columns of a count: room for its label and its longest value */
+  private readonly cell: number;
   private readonly left: number;
   private readonly numberWidth: number;
-  private readonly taskWidth: number;
   private readonly lineWidth: number;
   private readonly colours = new Map<string, Paint>();
   private readonly out: string[] = [];
@@ -59,14 +60,12 @@ class PathRenderer {
     private readonly screen: Screen,
   ) {
     const inPlay = watchedInPlay(path, initial);
-    let shown = inPlay.length;
-    while (shown > 0 && screen.width - tableWidth(inPlay.slice(0, shown)) < LEAST_LEFT) shown--;
-    this.watched = inPlay.slice(0, shown);
-    this.hidden = inPlay.slice(shown).map((page) => page.object);
-    this.left = screen.width - tableWidth(this.watched);
+    this.cell = 1 + Math.max(3, ...path.flatMap(({ watched }) => Object.values(watched).map((value) => value.length)));
+    this.watched = this.fitting(inPlay);
+    this.hidden = inPlay.filter((page) => !this.watched.includes(page)).map((page) => page.object);
+    this.left = screen.width - this.tableWidth(this.watched);
     this.numberWidth = Math.max(3, String(path.length).length);
-    this.taskWidth = longest(path.map((step) => step.task));
-    this.lineWidth = longest(path.map(lineOf));
+    this.lineWidth = Math.max(...path.map((step) => lineOf(step).length));
     for (const { task } of path)
       if (!this.colours.has(task)) this.colours.set(task, screen.style.series(this.colours.size));
   }
@@ -76,7 +75,8 @@ class PathRenderer {
     let before: PathStep | undefined;
     let counts = this.initial;
     for (const step of this.path) {
-      if (!before || before.task !== step.task || chainOf(before) !== chainOf(step)) this.chain(step, before);
+      if (before?.task !== step.task) this.taskLine(step.task);
+      if (before?.task !== step.task || chainOf(before) !== chainOf(step)) this.chain(step, before);
       this.step(step, counts);
       counts = step.watched;
       before = step;
@@ -85,58 +85,74 @@ class PathRenderer {
     return this.out;
   }
 
+  /** As many objects as there is room for, those that change most; in their own order. */
+  private fitting(inPlay: Watched[]): Watched[] {
+    const byChanges = [...inPlay].sort(
+      (a, b) => changesOf(b, this.path, this.initial) - changesOf(a, this.path, this.initial),
+    );
+    while (this.screen.width - this.tableWidth(byChanges) < LEAST_LEFT) byChanges.pop();
+    return inPlay.filter((page) => byChanges.includes(page));
+  }
+
   private header(): void {
     if (this.watched.length === 0) return;
     const { dim } = this.screen.style;
-    const objects = this.watched.map(
-      ({ object, cells }) => ' '.repeat(GAP) + object.padStart(groupWidth({ object, cells })),
-    );
-    const labels = this.watched.map((page) => this.row(page, (cell) => cell.label));
-    this.out.push(dim(' '.repeat(this.left) + objects.join('')), dim(' '.repeat(this.left) + labels.join('')));
-    this.beside('at the start', dim('at the start'), this.initial, this.initial);
+    const array = this.watched.length > 1 ? commonArray(this.watched) : '';
+    const name = array === '' ? '' : `${array} `;
+    const objects = this.watched.map((page) => page.object.slice(array.length).padStart(this.groupWidth(page) + 1));
+    const sticksOut = objects.join('').length - this.tableWidth(this.watched);
+    const labels = this.watched.map((page) => this.row(page, ({ label }) => label.padStart(this.cell)));
+    const table = (text: string, cells: string[], left: number) => dim(text.padStart(left) + cells.join(''));
+    this.out.push(table(name, objects, this.left - Math.max(0, sticksOut)), table('', labels, this.left));
+    const start = 'at the start';
+    this.beside(start, dim(start), this.initial, this.initial);
   }
 
-  /** The call chain of a step; after a step of the same task only as far out as it differs. */
+  private taskLine(task: string): void {
+    const paint = this.colours.get(task)!;
+    this.out.push(paint(`${task} ${'─'.repeat(Math.max(0, this.screen.width - task.length - 1))}`));
+  }
+
+  /** The call chain of a step and its file; after a step of the same task only as far out as it differs. */
   private chain(step: PathStep, before: PathStep | undefined): void {
     const functions = functionsOf(step.stack);
     let shown = functions.length;
     if (before?.task === step.task)
       shown = Math.min(functions.length, functions.length - commonOuter(step, before) + 1);
-    const text = functions.slice(0, shown).join(' ← ') + (shown < functions.length ? ' ← …' : '');
-    const lead = this.lead('', step.task);
+    const names = functions.slice(0, shown).join(' ← ') + (shown < functions.length ? ' ← …' : '');
+    const file = step.stack[0] ? fileOf(step.stack[0]) : '';
     const paint = this.colours.get(step.task)!;
-    const file = step.stack[0] ? `${fileOf(step.stack[0])}  ` : '';
-    const wrapped = hang(file + text, this.left - lead.length, 2);
-    this.out.push(paint(lead + wrapped[0]), ...wrapped.slice(1).map((line) => paint(' '.repeat(lead.length) + line)));
+    const wrapped = hang(names, this.screen.width - CHAIN_INDENT, 2).map((line) => ' '.repeat(CHAIN_INDENT) + line);
+    const last = wrapped.pop()!;
+    this.out.push(...wrapped.map(paint));
+    const { dim } = this.screen.style;
+    if (last.length + 2 + file.length <= this.screen.width) this.out.push(`${paint(last)}  ${dim(file)}`);
+    else this.out.push(paint(last), dim(file.padStart(this.screen.width)));
   }
 
   private step(step: PathStep, before: Record<string, string>): void {
-    const { dim } = this.screen.style;
-    const lead = this.lead(String(step.number), step.task);
-    const place = lineOf(step).padStart(this.lineWidth);
-    const indent = lead.length + place.length + 2;
-    const details = detailsOf(step);
-    const single = details.length === 1 && !details[0].ghost ? `${step.operation}  ${details[0].text}` : step.operation;
-    const oneLine = details.length === 1 && !details[0].ghost && indent + single.length <= this.left;
-    const what = oneLine ? [single] : wrap(step.operation, this.left - indent);
+    const { dim, bold } = this.screen.style;
+    const number = `${String(step.number).padStart(this.numberWidth)} `;
+    const place = lineOf(step).padEnd(this.lineWidth);
+    const indent = number.length + place.length + 2;
+    const { reads, changes, ghosts, choices } = detailsOf(step);
+    const says = [choices, reads, changes].filter((text) => text !== '').join(', ');
+    const operation = step.operation === step.stack[0]?.function && says !== '' ? '' : step.operation;
+    const first = [operation, says].filter((text) => text !== '').join('  ');
+    const isShort = indent + first.length <= this.left;
+    const [head, ...more] = isShort ? [first] : wrap(operation === '' ? says : operation, this.left - indent);
     const paint = this.colours.get(step.task)!;
-    const painted = `${paint(lead)}${dim(place)}  ${what[0]}`;
-    this.beside(`${lead}${place}  ${what[0]}`, painted, step.watched, before);
-    for (const line of what.slice(1)) this.out.push(' '.repeat(indent) + line);
-    if (oneLine) return;
-    for (const { text, ghost, change } of details)
-      for (const line of hang(text, this.left - indent, 2))
-        this.out.push(' '.repeat(indent) + this.paintDetail(line, ghost, change));
-  }
-
-  private paintDetail(line: string, ghost: boolean, change: boolean): string {
-    const { style } = this.screen;
-    if (ghost) return style.dim(line);
-    return change ? style.bold(line) : line;
-  }
-
-  private lead(number: string, task: string): string {
-    return `${number.padStart(this.numberWidth)} ${task.padEnd(this.taskWidth)}  `;
+    this.beside(`${number}${place}  ${head}`, `${paint(number)}${dim(place)}  ${head}`, step.watched, before);
+    const below = (text: string, painted: Paint) => {
+      if (text === '') return;
+      for (const line of hang(text, this.screen.width - indent, 2)) this.out.push(' '.repeat(indent) + painted(line));
+    };
+    for (const line of more) this.out.push(' '.repeat(indent) + line);
+    if (!isShort && operation !== '') {
+      below([choices, reads].filter((text) => text !== '').join(', '), (text) => text);
+      below(changes, bold);
+    }
+    below(ghosts, dim);
   }
 
   /** One line of the steps' part with the counts to its right. */
@@ -144,7 +160,7 @@ class PathRenderer {
     const { style } = this.screen;
     const cells = this.watched.map((page) =>
       this.row(page, ({ key }) => {
-        const padded = (now[key] ?? '?').padStart(CELL_WIDTH);
+        const padded = (now[key] ?? '?').padStart(this.cell);
         return now[key] === before[key] ? style.dim(padded) : style.warn(padded);
       }),
     );
@@ -153,21 +169,22 @@ class PathRenderer {
   }
 
   private row(page: Watched, text: (cell: { key: string; label: string }) => string): string {
-    const lead = ' '.repeat(GAP + groupWidth(page) - page.cells.length * CELL_WIDTH);
-    return lead + page.cells.map((cell) => text(cell).padStart(CELL_WIDTH)).join('');
+    return ' '.repeat(1 + this.groupWidth(page) - page.cells.length * this.cell) + page.cells.map(text).join('');
+  }
+
+  private groupWidth({ cells }: Watched): number {
+    return Math.max(5, cells.length * this.cell);
+  }
+
+  private tableWidth(pages: Watched[]): number {
+    return pages.reduce((sum, page) => sum + 1 + this.groupWidth(page), 0);
   }
 }
 
-function groupWidth({ object, cells }: Watched): number {
-  return Math.max(object.length, cells.length * CELL_WIDTH);
-}
-
-function tableWidth(pages: Watched[]): number {
-  return pages.reduce((sum, page) => sum + GAP + groupWidth(page), 0);
-}
-
-function longest(texts: string[]): number {
-  return texts.reduce((length, text) => Math.max(length, text.length), 0);
+/** @returns `mem_map` where all objects are elements of it */
+function commonArray(pages: Watched[]): string {
+  const arrays = new Set(pages.map(({ object }) => object.replace(/\[\d+\]$/, '')));
+  return arrays.size === 1 ? [...arrays][0] : '';
 }
 
 /** @returns `:132` */
@@ -186,50 +203,72 @@ function commonOuter(a: PathStep, b: PathStep): number {
   return differs < 0 ? left.length : differs;
 }
 
-/** The watched objects whose counts change on the path, or, where none does, those that it touches; in their own order. */
+/** The watched objects whose counts change on the path, with the counts that do; where none does, those that it touches. */
 function watchedInPlay(path: PathStep[], initial: Record<string, string>): Watched[] {
   const pages = new Map<string, Watched>();
   for (const key of Object.keys(initial)) {
     const [, object, field] = /^(.*)\.([^.]+)$/.exec(key.replace(/\.counter$/, '')) ?? [];
     if (object === undefined) continue;
     const page = pages.get(object) ?? { object, cells: [] };
-    page.cells.push({ key, label: LABELS[field] ?? field.replace(/^_/, '').slice(0, CELL_WIDTH - 1) });
+    page.cells.push({ key, label: LABELS[field] ?? field.replace(/^_/, '').slice(0, 4) });
     pages.set(object, page);
   }
   const all = [...pages.values()];
-  const changes = ({ cells }: Watched) =>
-    cells.some(({ key }) => path.some((step) => step.watched[key] !== initial[key]));
   const touched = ({ object }: Watched) =>
     path.some((step) => step.accesses.some(({ cell }) => cell.startsWith(`${object}.`)));
-  const changing = all.filter(changes);
+  const changing = all.filter((page) => changesOf(page, path, initial) > 0);
   return changing.length > 0 ? changing : all.filter(touched);
 }
 
-interface Detail {
-  text: string;
-  ghost: boolean;
-  change: boolean;
+/** In how many steps a count of the object changes. */
+function changesOf({ cells }: Watched, path: PathStep[], initial: Record<string, string>): number {
+  const before = (index: number) => (index === 0 ? initial : path[index - 1].watched);
+  return path.filter(({ watched }, index) => cells.some(({ key }) => watched[key] !== before(index)[key])).length;
 }
 
-/** What a step read and changed: changes one by one, reads together; ghosts only where they change. */
-function detailsOf(step: PathStep): Detail[] {
-  const writes = step.accesses.filter((access) => access.kind === 'write');
-  const details: Detail[] = writes
-    .filter((access) => !access.ghost || access.before !== access.value)
-    .map((access) => ({ text: changeText(access), ghost: access.ghost, change: access.before !== access.value }));
+interface Details {
+  choices: string;
+  reads: string;
+  changes: string;
+  ghosts: string;
+}
+
+/** What a step read and changed. What is written as it was, and the bookkeeping of primitives, is said only where nothing else is. */
+function detailsOf({ accesses, choices }: PathStep): Details {
+  const real = accesses.filter(({ ghost }) => !ghost);
+  const writes = real.filter(({ kind }) => kind === 'write');
+  const telling = writes.filter((access) => isChange(access) && !isBookkeeping(access));
+  const changes = telling.length > 0 ? telling : writes.filter(isChange);
   const written = new Set(writes.map(({ cell }) => cell));
-  const reads = step.accesses.filter(({ kind, ghost, cell }) => kind === 'read' && !ghost && !written.has(cell));
-  const readTexts = [...new Set(reads.map(({ cell, value }) => `${cell} is ${value}`))];
-  if (readTexts.length > 0) details.unshift({ text: readTexts.join(', '), ghost: false, change: false });
-  if (step.choices.length > 0)
-    details.unshift({ text: `chooses ${step.choices.join(', ')}`, ghost: false, change: false });
-  return details;
+  const reads = real.filter(({ kind, cell }) => kind === 'read' && !written.has(cell));
+  const tellingReads = reads.filter((access) => !isBookkeeping(access));
+  const shownReads = tellingReads.length > 0 || changes.length > 0 ? tellingReads : reads;
+  const nothingElse = changes.length === 0 && shownReads.length === 0;
+  return {
+    choices: choices.length > 0 ? `chooses ${choices.join(', ')}` : '',
+    reads: [...new Set(shownReads.map(({ cell, value }) => `${cell} is ${value}`))].join(', '),
+    changes: (nothingElse ? writes : changes).map(changeText).join(', '),
+    ghosts: ghostText(accesses.filter(({ ghost, kind }) => ghost && kind === 'write')),
+  };
 }
 
-function changeText({ cell, before, value, ghost }: Access): string {
-  const name = ghost ? `(ghost) ${cell}` : cell;
-  if (before === undefined) return `${name} = ${value}`;
-  return before === value ? `${name}: stays ${value}` : `${name}: ${before} -> ${value}`;
+function ghostText(writes: Access[]): string {
+  const changes = writes.filter(isChange).map(changeText);
+  return changes.length > 0 ? `(ghost) ${changes.join(', ')}` : '';
+}
+
+function isChange({ before, value }: Access): boolean {
+  return before !== value;
+}
+
+/** A CPU's record belongs to the primitives; only what it sleeps for is of interest, and only when that changes. */
+function isBookkeeping({ cell, kind }: Access): boolean {
+  return cell.startsWith('cpus[') && !(kind === 'write' && cell.endsWith('.wait_on'));
+}
+
+function changeText({ cell, before, value }: Access): string {
+  if (before === undefined) return `${cell} = ${value}`;
+  return before === value ? `${cell} stays ${value}` : `${cell}: ${before} -> ${value}`;
 }
 
 const BLOCKED: Record<BlockedTask['reason'], string> = {

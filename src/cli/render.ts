@@ -54,9 +54,12 @@ function paintVerdict({ verdict, violation, inconclusive }: CheckResult, style: 
   }
 }
 
-/** @returns the kind, and the name where that says more */
+/** Kinds of which there is more than one in a scenario, told apart by their names. */
+const NAMED: readonly Violation['kind'][] = ['never', 'finally', 'BUG', 'WARN', 'assert', 'spec'];
+
+/** @returns `stuck`, `BUG: VM_BUG_ON_PAGE` */
 export function violationName({ kind, name }: Violation): string {
-  return name === '' || name === kind ? kind : `${kind}: ${name}`;
+  return NAMED.includes(kind) && name !== '' ? `${kind}: ${name}` : kind;
 }
 
 function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, screen: Screen): string[] {
@@ -66,10 +69,10 @@ function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, sc
   if (path && path.length === 0) lines.push('The initial state itself is the failure: no step was needed.');
   if (violation) {
     const at = violation.at ? `, in ${violation.at.function} (${placeOf(violation.at)})` : '';
-    const [first, ...rest] = wrap(`${violationName(violation)}: ${violation.message}${at}`, screen.width);
+    const [first, ...rest] = wrap(`${violation.message}${at}`, screen.width);
     lines.push('', style.bad(first), ...rest.map((line) => style.bad(line)));
   }
-  if (blocked) lines.push(...renderBlocked(blocked, screen).map((line) => `  ${line}`));
+  if (blocked && violation?.at === undefined) lines.push(...renderBlocked(blocked, screen).map((line) => `  ${line}`));
   lines.push(
     '',
     ...hang(
