@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * Two CPUs touch a page that is in a device's own memory: each fault brings it back, and one is late.
+ * Two CPUs touch a page that is in a device's own memory, and the driver brings it back of its own accord as well.
  *
- * Z-01. Up to v6.0 the late one calls the driver for a page that the driver has got back already.
+ * Z-01. Up to v6.0 a fault that is late calls the driver for a page that the driver has got back already.
  */
 
 import { PRIVATE_FREE_AT_ZERO, SEED } from '../linux/commits.js';
@@ -18,7 +18,13 @@ import {
   ptep_get_lockless,
 } from '../linux/include/linux/pgtable.js';
 import { start_kernel } from '../linux/init/main.js';
-import { dmirror_device_init, dmirror_device0, dmirror_migrate_to_device, dmirror0 } from '../linux/lib/test_hmm.js';
+import {
+  dmirror_device_init,
+  dmirror_device0,
+  dmirror_migrate_to_device,
+  dmirror_migrate_to_system,
+  dmirror0,
+} from '../linux/lib/test_hmm.js';
 import { do_swap_page } from '../linux/mm/memory_swap.js';
 import { anon_vma_prepare } from '../linux/mm/rmap_walk.js';
 import { current_task, type ghost, object, type u8 } from '../machine/core.js';
@@ -57,8 +63,15 @@ function touch(): void {
   }
 }
 
+/** The driver brings the page back of its own accord. */
+function migrate_back(): void {
+  down_read(mm.mmap_lock);
+  dmirror_migrate_to_system(vma, 0);
+  up_read(mm.mmap_lock);
+}
+
 export default scenario({
-  title: 'A fault on a device-private page against another that brings the page back',
+  title: 'A fault on a device-private page while somebody else brings the page back',
   question: 'May the fault handler hand the page of a device-private entry to the driver as it is?',
   about: [
     'Z-01',
@@ -68,11 +81,12 @@ export default scenario({
   ],
   expect: { 'v5.14': 'violated', seed: 'violated', 'v5.18': 'violated', 'v6.1': 'holds', 'v7.3': 'holds' },
   violates: { 'v5.14': 'null', seed: 'null', 'v5.18': 'null' },
-  sizes: { pages: 3, device_pages: 1 },
+  sizes: { pages: 4, device_pages: 1 },
   init: migrate_to_device,
   tasks: {
     fault: touch,
-    migrate_back: touch,
+    another_fault: touch,
+    migrate_back,
   },
   sometimes: {
     'both have read the entry of the device page': () => seen.device_entry === 3,

@@ -141,6 +141,14 @@ export function dmirror_devmem_fault(vma: VmArea, address: int, page: Page): vm_
   return 0;
 }
 
+/** The driver brings a page back of its own accord; an ioctl since v6.0. mmap_lock as in dmirror_migrate_to_device. */
+export function dmirror_migrate_to_system(vma: VmArea, address: int): void {
+  let src = migrate_vma_setup(vma, address, MIGRATE_VMA_SELECT_DEVICE_PRIVATE, null);
+  const dst = dmirror_devmem_fault_alloc_and_copy(src);
+  src = migrate_vma_pages(vma, address, src, dst, null);
+  migrate_vma_finalize(src, dst, null);
+}
+
 // ---- removal ----------------------------------------------------------------------------------------------------
 
 /** v6.1 on: every page of the device that is in use becomes an ordinary one, as far as that is possible. */
