@@ -103,7 +103,11 @@ export class LinePrefix {
     const match = plain ?? LATENCY.exec(text);
     if (!match) return false;
     const [, comm, pid, cpu, time, rest = ''] = match;
-    const name = comm.replace(/^\[\s*\d+\.\d+\]\s?/, '').trimStart();
+    // dmesg's time, or the name of an instance before the 16 columns of the task's name
+    const name = comm
+      .replace(/^\[\s*\d+\.\d+\]\s?/, '')
+      .replace(/^\S+: (?=.{16}$)/, '')
+      .trimStart();
     this.commTo = from + comm.length;
     this.commFrom = this.commTo - name.length;
     this.pid = Number(pid) | 0;
