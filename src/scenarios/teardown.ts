@@ -8,7 +8,7 @@
 import { nr_ram_pages, pfn_to_page } from '../linux/include/asm-generic/memory_model.js';
 import type { AddressSpace, MmStruct, VmArea } from '../linux/include/linux/mm_types.js';
 import { percpu_ref_is_dying } from '../linux/include/linux/percpu-refcount.js';
-import { pte_none } from '../linux/include/linux/pgtable.js';
+import { is_device_private_entry } from '../linux/include/linux/pgtable.js';
 import { start_kernel } from '../linux/init/main.js';
 import {
   dmirror_device_init,
@@ -68,7 +68,7 @@ export default scenario({
   },
   finally: {
     'the struct pages are gone': () => pfn_to_page(nr_ram_pages).poisoned,
-    'the process has nothing of the device': () => pte_none(mm.pgd[0].pte) || mm.pgd[0].pte >> 3 < nr_ram_pages,
+    'the process has nothing of the device': () => !is_device_private_entry(mm.pgd[0].pte),
   },
   broken: {
     'teardown does not wait': {
