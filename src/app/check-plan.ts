@@ -101,13 +101,18 @@ function recordOf({ kernel, variant: name }: Job, scenario: Scenario, options: C
 
 function chosenScenarios(workspace: Workspace, wanted: readonly string[]): readonly Scenario[] {
   const { scenarios, kernels } = workspace;
-  if (wanted.length === 0) return scenarios;
+  if (wanted.length === 0) return inOrder(scenarios);
   return wanted.map((name) => {
     const found = scenarios.find((scenario) => (isPath(name) ? isIn(scenario, name) : scenario.name === name));
     if (!found) workspace.compileScenario(name, { kernel: kernels[0] });
     assert(found !== undefined, `scenario ${name} is compiled but not listed`);
     return found;
   });
+}
+
+/** @returns the scenarios by their names */
+export function inOrder(scenarios: readonly Scenario[]): Scenario[] {
+  return [...scenarios].sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 function isIn({ file }: Scenario, path: string): boolean {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `refzero check --list`: the scenarios with their titles, questions and verdicts on record. */
-import { isPath } from '../app/check-plan.js';
+import { inOrder, isPath } from '../app/check-plan.js';
 import { openWorkspace } from '../app/workspace.js';
 import type { Scenario } from '../compiler/api.js';
 import { EXIT } from './errors.js';
@@ -8,7 +8,9 @@ import { hang, type Screen } from './terminal.js';
 
 /** @param files the user's own scenario files, listed with the others */
 export function printList(files: string[], json: boolean, screen: Screen): number {
-  const { scenarios, kernels } = openWorkspace(files.filter(isPath));
+  const workspace = openWorkspace(files.filter(isPath));
+  const { kernels } = workspace;
+  const scenarios = inOrder(workspace.scenarios);
   const data = scenarios.map((scenario) => ({
     name: scenario.name,
     file: scenario.file,

@@ -62,6 +62,10 @@ export function violationName({ kind, name }: Violation): string {
   return NAMED.includes(kind) && name !== '' ? `${kind}: ${name}` : kind;
 }
 
+function sentenceOf({ kind, message }: Violation): string {
+  return message.startsWith(kind) ? message : `${kind}: ${message}`;
+}
+
 function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, screen: Screen): string[] {
   const { style } = screen;
   const { violation, path, blocked } = result;
@@ -69,7 +73,7 @@ function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, sc
   if (path && path.length === 0) lines.push('The initial state itself is the failure: no step was needed.');
   if (violation) {
     const at = violation.at ? `, in ${violation.at.function} (${placeOf(violation.at)})` : '';
-    const [first, ...rest] = wrap(`${violation.message}${at}`, screen.width);
+    const [first, ...rest] = wrap(`${sentenceOf(violation)}${at}`, screen.width);
     lines.push('', style.bad(first), ...rest.map((line) => style.bad(line)));
   }
   if (blocked && violation?.at === undefined) lines.push(...renderBlocked(blocked, screen).map((line) => `  ${line}`));

@@ -14,13 +14,18 @@ interface Cell {
   size: string;
 }
 
+/** room for `12.3k 0.42s` and a gap, which the last column does not need */
 const CELL = 12;
+const GAP = 1;
+/** longer names, as variants have, stand on a line of their own */
+const LONGEST_NAME = 24;
 
 /** @returns the table, what differs from the record, and the sums; ended by a newline */
 export function renderTable(report: CheckReport, replayOf: (outcome: Outcome) => Replay, screen: Screen): string {
   const rows = rowsOf(report);
-  const first = Math.min(screen.width - CELL, Math.max(...rows.map(({ name }) => name.length)) + 1);
-  const perBlock = Math.max(1, Math.floor((screen.width - first) / CELL));
+  const names = rows.map(({ name }) => name.length).filter((length) => length <= LONGEST_NAME);
+  const first = Math.max('scenario'.length, ...names) + GAP;
+  const perBlock = Math.max(1, Math.floor((screen.width - first + GAP) / CELL));
   const lines: string[] = [];
   for (let from = 0; from < report.kernels.length; from += perBlock) {
     if (from > 0) lines.push('');

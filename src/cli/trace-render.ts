@@ -87,14 +87,14 @@ function eventLines({ kinds }: TraceReport, { width, style }: Screen): string[] 
   return lines;
 }
 
-const COLUMNS = ['idle', 'seen', 'under way', 'began', 'ended', 'open'] as const;
+const COLUMNS = ['idle at', 'pages', 'under way', 'began', 'ended', 'open'] as const;
 
 function pageLines(report: TraceReport, screen: Screen): string[] {
   const { pages, ranges } = report;
   const { style, width } = screen;
   if (pages.length === 0) return [style.dim('no events of pages')];
   const cells = pages.map((kind) => [idleText(kind), kind.pages, kind.underWay, kind.began, kind.ended, kind.open]);
-  const lines = [style.bold(`${'pages'.padEnd(10)}${COLUMNS.map((name) => name.padStart(11)).join('')}`)];
+  const lines = [style.bold(`${'lives of'.padEnd(10)}${COLUMNS.map((name) => name.padStart(11)).join('')}`)];
   for (const [at, kind] of pages.entries()) {
     const numbers = cells[at].map((cell) => (typeof cell === 'number' ? grouped(cell) : cell).padStart(11));
     lines.push(`${kind.kind.padEnd(10)}${numbers.join('')}`);
