@@ -49,6 +49,8 @@ export interface SearchResult {
   states: number;
   transitions: number;
   depth: number;
+  /** all states, in the order in which they were found */
+  store: Store;
 }
 
 /** Most tasks that a move can tell apart. */
@@ -116,6 +118,7 @@ class Search {
       states: Math.min(this.#store.count, this.#statesMax),
       transitions: this.#transitions,
       depth: this.#depth,
+      store: this.#store,
     };
   }
 
