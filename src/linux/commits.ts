@@ -126,13 +126,6 @@ export const RMAP_AFTER_TLB_FLUSH = commit(
   'v6.2',
 );
 
-/** A TLB flush may be a broadcast (AMD INVLPGB), which does not wait for CPUs that have interrupts off. */
-export const TLB_FLUSH_BY_BROADCAST = commit(
-  '4afeb0ed1753',
-  'x86/mm: Enable broadcast TLB invalidation for multi-threaded processes',
-  'v6.15',
-);
-
 // ---- fs-dax and the file system ---------------------------------------------------------------------------------
 
 /** What keeps faults away from a hole punch is a lock of every file's mapping, not one of ext4's own. */

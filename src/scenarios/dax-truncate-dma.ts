@@ -68,7 +68,7 @@ export default scenario({
   ],
   expect: { 'v5.14': 'holds', seed: 'violated', 'v5.18': 'holds', 'v6.1': 'holds', 'v7.3': 'holds' },
   violates: { seed: 'WARN' },
-  sizes: { pages: 0, device_pages: 1 },
+  sizes: { pages: 0, device_pages: 1, CONFIG_DEVICE_PRIVATE: 0, CONFIG_MIGRATION: 0 },
   init: map_both_files,
   tasks: {
     direct_read,
@@ -105,7 +105,18 @@ export default scenario({
       edits: [
         { in: 'gup_pte_range', replace: 'grabbed && !pte_same(pte, ptep_get_lockless(ptep))', by: 'false' },
         { in: 'gup_fast_pte_range', replace: '!pte_same(pte, ptep_get_lockless(ptep))', by: 'false' },
+        { in: 'flush_tlb_mm_range', replace: 'TLB_FLUSH_WITHOUT_IPI !== 0', by: 'true' },
+        {
+          in: 'dax_disassociate_entry',
+          replace: 'if (trunc) WARN_ON_ONCE(SEED ? !dax_page_unused(folio) : page_ref_count(folio) > 1);',
+          by: '',
+        },
       ],
+    },
+    parallel_zap_does_not_flush: {
+      kernels: ['v5.14', 'v6.1'],
+      violates: 'WARN',
+      edits: [{ in: 'mm_tlb_flush_nested', replace: 'atomic_read(mm.tlb_flush_pending) > 1', by: 'false' }],
     },
   },
 });

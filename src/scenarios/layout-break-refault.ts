@@ -46,7 +46,7 @@ function map_and_splice(): void {
   pipe.page = get_user_pages_fast(mm, 0, FOLL_WRITE);
 }
 
-const PUNCH = 0;
+const PUNCH = 1;
 
 export default scenario({
   title: 'A hole punch waits for DMA to end; the page is mapped again while it waits',
@@ -59,11 +59,11 @@ export default scenario({
   ],
   expect: { 'v5.14': 'holds', seed: 'not applicable', 'v5.18': 'holds', 'v6.1': 'holds', 'v7.3': 'violated' },
   violates: { 'v7.3': 'stuck' },
-  sizes: { pages: 0, device_pages: 1 },
+  sizes: { pages: 0, device_pages: 1, CONFIG_DEVICE_PRIVATE: 0, CONFIG_MIGRATION: 0 },
   init: map_and_splice,
   tasks: {
-    punch: () => ext4_punch_hole(file, 0, 0),
     touch,
+    punch: () => ext4_punch_hole(file, 0, 0),
     drain_pipe: () => put_page(pipe.page!),
   },
   sometimes: {

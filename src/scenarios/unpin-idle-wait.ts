@@ -57,7 +57,7 @@ export default scenario({
   ],
   expect: { 'v5.14': 'holds', seed: 'not applicable', 'v5.18': 'violated', 'v6.1': 'holds', 'v7.3': 'holds' },
   violates: { 'v5.18': 'stuck' },
-  sizes: { pages: 0, device_pages: 1 },
+  sizes: { pages: 0, device_pages: 1, CONFIG_DEVICE_PRIVATE: 0, CONFIG_MIGRATION: 0 },
   init: map_and_pin,
   tasks: {
     device_done: () => unpin_user_page(driver.page!),

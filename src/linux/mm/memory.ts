@@ -4,7 +4,7 @@
  *
  * Not here: the fault handler, which calls file systems and drivers, and they call this: mm/memory_fault.ts.
  *
- * Upstream: mm/memory.c, mmu_gather.c (5.10, 6.1, 6.12, 7.3).
+ * Upstream: mm/memory.c (5.10, 6.1, 6.12, 7.3).
  * Modelled: the two ways to map a page of device memory (uncounted, as fs-dax did until v6.14; counted, as it does
  *   since), and zapping with its order: the entry is cleared, then the TLBs are flushed, then the page's mapping and at
  *   last its reference are given back. A dirty file page is flushed with the page table lock held.
@@ -43,6 +43,7 @@ import {
   type pteval,
   set_pte_at,
 } from '../include/linux/pgtable.js';
+import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather.js';
 import { folio_add_file_rmap_pte, folio_remove_rmap_pte } from './rmap.js';
 import { release_pages } from './swap.js';
 
@@ -161,9 +162,12 @@ function zap_pte_range(vma: VmArea, address: int): void {
 
 /** zap_page_range_single until v7.0; the pages from `start` up to `end`, as far as the vma has them. */
 export function zap_vma_range(vma: VmArea, start: int, end: int): void {
+  const mm: MmStruct = vma.vm_mm!;
+  tlb_gather_mmu(mm);
   for (let address: int = vma.vm_start; address < vma.vm_end; address++) {
     if (address >= start && address < end) zap_pte_range(vma, address);
   }
+  tlb_finish_mmu(mm);
 }
 
 /** Takes pages `start` to `start + nr - 1` of a file out of all page tables. */

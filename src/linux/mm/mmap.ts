@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /**
- * The vmas of an address space: finding one, mapping a file, unmapping it.
+ * The vmas of an address space: finding one, mapping a file or memory, unmapping it.
  *
  * Upstream: mm/mmap.c, mm/vma.c, mm/madvise.c (5.10, 6.1, 7.3).
  * Modelled: the list of vmas under mmap_lock; a file's list of those that map it; munmap, which zaps first and takes the
@@ -12,6 +12,7 @@ import { down_read, down_write, up_read, up_write } from '../../machine/lock.js'
 import { i_mmap_lock_write, i_mmap_unlock_write } from '../include/linux/fs.js';
 import type { AddressSpace, Inode, MmStruct, VmArea } from '../include/linux/mm_types.js';
 import { zap_vma_range } from './memory.js';
+import { anon_vma_prepare } from './rmap_walk.js';
 
 /** mmap_lock held. @returns the vma that has the address */
 export function find_vma(mm: MmStruct, address: int): VmArea | null {
@@ -38,9 +39,23 @@ export function mmap_file(mm: MmStruct, vma: VmArea, inode: Inode, start: int, p
   up_write(mm.mmap_lock);
 }
 
-/** Takes the vma off the list of those that map the file. */
+/** Makes room for `nr` pages of the process's own at `start`. */
+export function mmap_anonymous(mm: MmStruct, vma: VmArea, anon_vma: AddressSpace, start: int, nr: int): void {
+  down_write(mm.mmap_lock);
+  vma.vm_mm = mm;
+  vma.vm_start = start;
+  vma.vm_end = start + nr;
+  anon_vma_prepare(vma, anon_vma);
+  vma.vm_next = mm.mmap;
+  mm.mmap = vma;
+  up_write(mm.mmap_lock);
+}
+
+/** Takes the vma off the list of those that map the file, if it does. */
 function unlink_file_vma(vma: VmArea): void {
-  const mapping: AddressSpace = vma.vm_file!.i_mapping!;
+  const inode: Inode | null = vma.vm_file;
+  if (inode === null) return;
+  const mapping: AddressSpace = inode.i_mapping!;
   i_mmap_lock_write(mapping);
   if (mapping.i_mmap === vma) {
     mapping.i_mmap = vma.shared;

@@ -10,4 +10,5 @@ export const EAGAIN = 11;
 export const EFAULT = 14;
 export const EBUSY = 16;
 export const EINVAL = 22;
+export const ENOSPC = 28;
 export const ERESTARTSYS = 512;

@@ -72,6 +72,8 @@ export interface MmStruct {
   page_table_lock: spinlock_t;
   /** the page table, of one level */
   pgd: array<struct<Pte>, typeof PTRS_PER_PTE>;
+  /** how many tasks are between clearing entries of `pgd` and the end of the TLB flush for it */
+  tlb_flush_pending: atomic_t;
   /** mmu notifier sequence of whoever mirrors this address space (mm/mmu_notifier.c) */
   notifier_seq: u8;
 }

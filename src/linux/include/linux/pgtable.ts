@@ -11,8 +11,7 @@
  * Left out: upper levels, and so a table that is freed or replaced by a huge page; accessed and protnone bits; special
  *   entries of other kinds; the zero page; read-only device-private entries.
  */
-import type { bool, int, u16 } from '../../../machine/core.js';
-import { one_step } from '../../../machine/core.js';
+import { type bool, type int, one_step, param, type u16 } from '../../../machine/core.js';
 import { page_to_pfn, pfn_to_page } from '../asm-generic/memory_model.js';
 import type { MmStruct, Page, Pte } from './mm_types.js';
 
@@ -26,6 +25,11 @@ const _PAGE_DEVMAP = 4;
 const SWP_TYPE_SHIFT = 1;
 const SWP_TYPE_MASK = 3;
 const PTE_PFN_SHIFT = 3;
+
+/** 0: the kernel knows no entries of device-private pages. For a scenario that has none: smaller programs. */
+export const CONFIG_DEVICE_PRIVATE: int = param('CONFIG_DEVICE_PRIVATE', 1);
+/** 0: it knows no migration entries. */
+export const CONFIG_MIGRATION: int = param('CONFIG_MIGRATION', 1);
 
 export const SWP_DEVICE = 1;
 export const SWP_MIGRATION = 2;
@@ -115,11 +119,11 @@ export function swp_type(pte: pteval): int {
 }
 
 export function is_device_private_entry(pte: pteval): bool {
-  return is_swap_pte(pte) && swp_type(pte) === SWP_DEVICE;
+  return CONFIG_DEVICE_PRIVATE !== 0 && is_swap_pte(pte) && swp_type(pte) === SWP_DEVICE;
 }
 
 export function is_migration_entry(pte: pteval): bool {
-  return is_swap_pte(pte) && swp_type(pte) === SWP_MIGRATION;
+  return CONFIG_MIGRATION !== 0 && is_swap_pte(pte) && swp_type(pte) === SWP_MIGRATION;
 }
 
 /** The page that a swap entry names. */

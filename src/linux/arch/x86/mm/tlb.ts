@@ -7,9 +7,9 @@
  * Upstream: arch/x86/mm/tlb.c (5.10, 6.1, 7.3), arch/x86/include/asm/tlbflush.h.
  * Modelled: one remembered entry a CPU. It may be dropped at any time, so that a hit is a choice; it is gone for sure
  *   after a flush. A flush interrupts every other CPU and waits for the answers, so it also waits for a CPU that walks
- *   the table with interrupts off; since v6.15 the hardware may broadcast it instead, and then nobody waits.
- * Left out: mm_cpumask (each flush goes to all CPUs), lazy TLBs, generations of flushes, batching, and hypervisors,
- *   which may flush for a guest without an interrupt in any version.
+ *   the table with interrupts off. Where TLB_FLUSH_WITHOUT_IPI is set it need not wait: so it is in a guest whose
+ *   hypervisor flushes for CPUs that do not run (KVM since v4.16, Xen, Hyper-V), with INVLPGB (AMD, v6.15), and on arm64.
+ * Left out: mm_cpumask (each flush goes to all CPUs), lazy TLBs, generations of flushes, batching.
  */
 import {
   type bool,
@@ -18,14 +18,20 @@ import {
   NR_TASKS,
   objects,
   one_step,
+  param,
   type u8,
   type u16,
 } from '../../../../machine/core.js';
 import { send_ipi_all, wait_ipi_answers } from '../../../../machine/irq.js';
 import { smp_processor_id } from '../../../../machine/task.js';
-import { TLB_FLUSH_BY_BROADCAST } from '../../../commits.js';
 import type { MmStruct, Page, VmArea } from '../../../include/linux/mm_types.js';
 import { pte_access_permitted, pte_none, pte_offset, pte_page } from '../../../include/linux/pgtable.js';
+
+/** 1: a flush may be one that waits for no CPU. */
+export const TLB_FLUSH_WITHOUT_IPI: int = param('TLB_FLUSH_WITHOUT_IPI', 0);
+
+/** Instead of an address: all of them. */
+const TLB_FLUSH_ALL = -1;
 
 /** The one translation that a CPU remembers. */
 interface TlbState {
@@ -67,11 +73,12 @@ export function user_store(mm: MmStruct, address: int, store: (page: Page) => vo
 /** What the interrupt's handler does, on every CPU at once. Only within one_step. */
 function flush_tlb_func(mm: MmStruct, address: int): void {
   for (let cpu: int = 0; cpu < NR_TASKS; cpu++) {
-    if (tlb_holds(cpu_tlbstate[cpu], mm, address)) cpu_tlbstate[cpu].pte = 0;
+    const tlb = cpu_tlbstate[cpu];
+    if (tlb.loaded_mm === mm && (address === TLB_FLUSH_ALL || tlb.address === address)) tlb.pte = 0;
   }
 }
 
-/** Since v6.15, on a CPU that has it and for an mm that was found worth it (mm_global_asid). */
+/** By the hardware, or by a hypervisor for CPUs that do not run right now. */
 function broadcast_tlb_flush(mm: MmStruct, address: int): void {
   one_step(() => flush_tlb_func(mm, address));
 }
@@ -81,9 +88,16 @@ function flush_tlb_multi(mm: MmStruct, address: int): void {
   wait_ipi_answers(() => flush_tlb_func(mm, address));
 }
 
-/** flush_tlb_mm_range for one page. When it returns, no CPU remembers what the page table said of it before. */
-export function flush_tlb_page(vma: VmArea, address: int): void {
-  const mm: MmStruct = vma.vm_mm!;
-  if (TLB_FLUSH_BY_BROADCAST && choose(2) === 1) broadcast_tlb_flush(mm, address);
+/** When it returns, no CPU remembers what the page table said before. */
+function flush_tlb_mm_range(mm: MmStruct, address: int): void {
+  if (TLB_FLUSH_WITHOUT_IPI !== 0 && choose(2) === 1) broadcast_tlb_flush(mm, address);
   else flush_tlb_multi(mm, address);
+}
+
+export function flush_tlb_page(vma: VmArea, address: int): void {
+  flush_tlb_mm_range(vma.vm_mm!, address);
+}
+
+export function flush_tlb_mm(mm: MmStruct): void {
+  flush_tlb_mm_range(mm, TLB_FLUSH_ALL);
 }
