@@ -145,7 +145,7 @@ function __rmqueue_pcplist(pcp: PerCpuPages): Page | null {
 }
 
 /** A page with a count of 0, or null. */
-export function __alloc_frozen_page(): Page | null {
+export function __alloc_frozen_pages(): Page | null {
   const pcp: PerCpuPages = per_cpu_pageset[smp_processor_id()];
   const page: Page | null = __rmqueue_pcplist(pcp);
   if (page !== null) return page;
@@ -159,7 +159,7 @@ function set_page_refcounted(page: Page): void {
 }
 
 export function alloc_page(): Page | null {
-  const page: Page | null = __alloc_frozen_page();
+  const page: Page | null = __alloc_frozen_pages();
   if (page !== null) set_page_refcounted(page);
   return page;
 }
