@@ -38,6 +38,8 @@ export async function* squeeze(file: Uint8Array): AsyncGenerator<Squeezed> {
     recording: await readBytes(inTwo(bytes, (part) => gzipSync(part, { level: 1 }))),
   };
   yield { how: 'zstd, stored', recording: await readBytes(zstdStored(bytes)) };
+  const xz = [bytes.subarray(0, 1000), bytes.subarray(1000)].map((part) => byTool('xz', part));
+  if (xz[0] && xz[1]) yield { how: 'xz in two streams', recording: await readBytes(Buffer.concat([xz[0], xz[1]])) };
   yield { how: 'zstd in two frames', recording: await readBytes(inTwo(bytes, zstdStored)) };
   for (const tool of ['zstd', 'xz']) {
     const packed = byTool(tool, bytes);

@@ -3,13 +3,14 @@
  * A recording from disk: reads the file, takes off gzip, xz or zstd, and lends src/trace the decompressors that it may not
  * import. A damaged container gives what could be unpacked and a diagnostic.
  */
-import { readFile } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { constants, createGunzip, inflateSync } from 'node:zlib';
 import { ZSTDDecoder } from 'zstddec';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { type Container, containerOf, readRecording } from '../trace/read.js';
 import type { Codecs, ReadOptions, Recording } from '../trace/recording.js';
+import { xzStreams } from './trace-xz.js';
 import { unpackZstd } from './trace-zstd.js';
 
 /** Nothing larger is held in memory; typed arrays end near there anyway. */
@@ -49,13 +50,40 @@ export async function nodeCodecs(): Promise<Codecs> {
 export async function loadBytes(path: string, limit = MAX_BYTES): Promise<Loaded> {
   let bytes: Uint8Array;
   try {
-    bytes = await readFile(path);
+    bytes = await readWhole(path);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : message;
     throw new InputError({ code: 'RZ3000', message: `cannot read ${path}: ${why}` });
   }
   return unpackContainer(bytes, limit);
+}
+
+/** A regular file in steps, since readFile ends at 2 GiB; anything else (a pipe) as it comes. */
+async function readWhole(path: string): Promise<Uint8Array> {
+  const file = await open(path);
+  try {
+    const stat = await file.stat();
+    if (!stat.isFile() || stat.size === 0) return await readFile(file);
+    if (stat.size > MAX_BYTES) {
+      throw new InputError({
+        code: 'RZ3009',
+        message: `${path} has ${stat.size} bytes; more than ${MAX_BYTES} cannot be held`,
+        hint: 'split it: trace-cmd split',
+      });
+    }
+    const bytes = new Uint8Array(stat.size);
+    let at = 0;
+    while (at < bytes.length) {
+      const { bytesRead } = await file.read(bytes, at, Math.min(1 << 30, bytes.length - at), at);
+      if (bytesRead === 0) break;
+      at += bytesRead;
+    }
+    return bytes.subarray(0, at);
+  } finally {
+    await file.close();
+  }
 }
 
 /** Takes one container off `bytes`, to at most `limit` bytes; bare bytes pass through. */
@@ -129,9 +157,18 @@ function unpackGzip(bytes: Uint8Array, limit: number): Promise<Unpacked> {
 }
 
 async function unpackXz(bytes: Uint8Array, limit: number): Promise<Unpacked> {
+  const pile = new Pile(limit);
+  for (const stream of xzStreams(bytes)) {
+    const error = await unpackXzStream(stream, pile, limit);
+    if (error !== undefined) return { out: pile.join(), error };
+  }
+  return { out: pile.join() };
+}
+
+/** One xz stream onto the pile; returns what was wrong with it. */
+async function unpackXzStream(bytes: Uint8Array, pile: Pile, limit: number): Promise<string | undefined> {
   // CommonJS without names that Node could find, hence require
   const { XzReadableStream } = createRequire(import.meta.url)('xz-decompress') as Xz;
-  const pile = new Pile(limit);
   const source = new ReadableStream<Uint8Array>({
     start(controller) {
       controller.enqueue(bytes);
@@ -142,14 +179,13 @@ async function unpackXz(bytes: Uint8Array, limit: number): Promise<Unpacked> {
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done) return { out: pile.join() };
-      if (!pile.add(value)) {
-        await reader.cancel();
-        return { out: pile.join(), error: tooLarge(limit) };
-      }
+      if (done) return undefined;
+      if (pile.add(value)) continue;
+      await reader.cancel();
+      return tooLarge(limit);
     }
   } catch {
-    return { out: pile.join(), error: 'its data is damaged' };
+    return 'its data is damaged';
   }
 }
 

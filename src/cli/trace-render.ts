@@ -42,9 +42,14 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
     `kernel   ${kernel}`,
     `events   ${grouped(report.events)} on ${count(cpus, 'CPU')}${length}${clockOf(report)}`,
     ...(stacked === '' ? [] : [stacked]),
-    ...hang(`lost     ${lostText(report)}`, width, 9),
+    ...labelled('lost', lostText(report), width),
     ...bufferLines(report, width),
   ];
+}
+
+/** `label    text`, the text wrapped under itself. */
+function labelled(label: string, text: string, width: number): string[] {
+  return wrap(text, width - 9).map((line, at) => `${(at === 0 ? label : '').padEnd(9)}${line}`);
 }
 
 function clockOf({ clock, unit }: TraceReport): string {
@@ -71,7 +76,7 @@ function bufferLines({ buffers }: TraceReport, width: number): string[] {
   const list = buffers.map(({ name, bytes, chosen }) => {
     return `${name === '' ? '(top)' : clean(name)} ${grouped(bytes)} bytes${chosen ? ', read here' : ''}`;
   });
-  return hang(`buffers  ${list.join('; ')}`, width, 9);
+  return labelled('buffers', list.join('; '), width);
 }
 
 /** Two columns of counts. */
@@ -218,8 +223,8 @@ function timeText(time: bigint, { recording }: OpenTrace): string {
 export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { width }: Screen): string {
   const texts = lines.flatMap(({ time, cpu, pid, comm, fields }) => {
     const task = clean(`${comm === '' ? '<...>' : comm}-${pid}`);
-    const head = `${timeText(time, trace)} ${String(cpu).padStart(3)} ${task.padEnd(17)}`;
-    return hang(`${head}${clean(fields)}`, width, 20);
+    const head = `${timeText(time, trace)} ${String(cpu).padStart(3)} ${task}`;
+    return [head, ...wrap(clean(fields), width - 20).map((line) => `${' '.repeat(20)}${line}`)];
   });
   return `${texts.join('\n')}\n`;
 }

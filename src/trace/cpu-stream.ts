@@ -48,6 +48,8 @@ export class CpuStream {
   private chunksLeft: number;
   private areaPos: number;
   private readonly areaEnd: number;
+  /** the file ends inside this CPU's data */
+  private readonly cut: boolean;
   /** the part of `bytes` that holds pages not yet entered */
   private pagesPos = 0;
   private pagesEnd = 0;
@@ -69,6 +71,7 @@ export class CpuStream {
     this.areaPos = Math.min(area.offset, file.bytes.length);
     // the size that trace-cmd writes for compressed data leaves out the chunk count in front
     this.areaEnd = Math.min(area.offset + area.size + (buffer.compressed ? 4 : 0), file.bytes.length);
+    this.cut = area.offset + area.size > file.bytes.length;
     this.chunksLeft = buffer.compressed ? this.chunkCount() : 0;
     if (!buffer.compressed) {
       this.pagesPos = this.areaPos;
@@ -147,7 +150,11 @@ export class CpuStream {
 
   /** Enters the next page; false at the end of this CPU's data. */
   private nextPage(): boolean {
-    while (this.pagesEnd - this.pagesPos < this.file.layout.dataOffset + 4) if (!this.nextChunk()) return false;
+    while (this.pagesEnd - this.pagesPos < this.file.layout.dataOffset + 4) {
+      if (this.nextChunk()) continue;
+      if (this.cut) this.missed = -1;
+      return false;
+    }
     const { view, little, file } = this;
     const page = this.pagesPos;
     const limit = Math.min(page + this.pageSize, this.pagesEnd);
@@ -188,9 +195,13 @@ export class CpuStream {
       const size = reader.u32();
       if (packed > reader.left) this.note(`a chunk of ${packed} bytes is cut after ${reader.left}`);
       this.areaPos = reader.pos + Math.min(packed, reader.left);
-      if (packed > reader.left) return false;
+      if (packed > reader.left) {
+        this.missed = -1;
+        return false;
+      }
       if ((this.origin.budget -= size) < 0) {
         this.note('it unpacks to more than a real recording of its size');
+        this.missed = -1;
         return false;
       }
       try {

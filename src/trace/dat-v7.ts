@@ -156,6 +156,8 @@ function recoverBuffer(file: DatFile, section: Section): void {
   if (section.compressed) {
     const reader = new ByteReader(file.bytes, file.little, Math.min(section.offset, end), end);
     while (reader.left > 4 && buffer.areas.length < 4096) {
+      alignRun(reader, pageSize);
+      if (reader.left < 12) break;
       const offset = reader.pos;
       skipRun(reader);
       buffer.areas.push({ cpu: buffer.areas.length, offset, size: reader.pos - offset });
@@ -177,6 +179,13 @@ function splitByTime(file: DatFile, buffer: DatBuffer, from: number, end: number
       Math.min(end, at + page) - buffer.areas[buffer.areas.length - 1].offset;
     last = time;
   }
+}
+
+/** trace-cmd begins each run at a page of the file: zeros up to there are no run. */
+function alignRun(reader: Reader, pageSize: number): void {
+  if (reader.left < 4 || reader.view.getUint32(reader.pos, reader.little) !== 0 || !(pageSize >= 64)) return;
+  const next = Math.ceil((reader.pos + 1) / pageSize) * pageSize;
+  reader.pos = Math.min(next, reader.end);
 }
 
 function skipRun(reader: Reader): void {

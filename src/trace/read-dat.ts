@@ -76,12 +76,16 @@ class DatDecoder {
       file.notes.add('RZ3002', `sub-buffers of ${buffer.pageSize} bytes are not possible`);
       return;
     }
-    for (const area of usableAreas(file, buffer)) {
-      const stream = new CpuStream(file, buffer, area, this.origin);
-      if (stream.next()) this.streams.push(stream);
-    }
+    const usable = usableAreas(file, buffer);
+    const all = usable.map((area) => new CpuStream(file, buffer, area, this.origin));
+    for (const stream of all) if (stream.next()) this.streams.push(stream);
     this.merge();
-    for (const stream of this.streams) this.closeLoss(stream);
+    for (const stream of all) if (stream.missed !== 0) this.lose(stream);
+    const read = new Set(usable.map(({ cpu }) => cpu));
+    for (const { cpu, size } of buffer.areas) {
+      if (size === 0 || read.has(cpu)) continue;
+      this.addLoss({ cpu, after: -1, before: this.events.length, events: -1 });
+    }
   }
 
   /** Always takes the earliest event; stays on a CPU as long as no other one is earlier. */
@@ -203,10 +207,6 @@ class DatDecoder {
   private lose(stream: CpuStream): void {
     this.addLoss({ cpu: stream.cpu, after: stream.lastRow, before: this.events.length, events: stream.missed });
     stream.missed = 0;
-  }
-
-  private closeLoss(stream: CpuStream): void {
-    if (stream.missed !== 0) this.lose(stream);
   }
 
   private addLoss(loss: Loss): void {

@@ -97,6 +97,8 @@ class TextReader {
     const read = this.kinds.reduce((sum, kind) => sum + kind.count, 0);
     if (this.entries >= 0 && this.entries !== read) {
       notes.add('RZ3004', `the text says that it has ${this.entries} entries, ${read} were found`);
+      const end = this.events.length;
+      if (read < this.entries) this.lose(-1, this.entries - read, end - 1, end);
     }
   }
 
