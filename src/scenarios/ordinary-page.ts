@@ -8,11 +8,11 @@
 import { pfn_to_page } from '../linux/include/asm-generic/memory_model.js';
 import { folio_put, put_page } from '../linux/include/linux/mm.js';
 import type { Page } from '../linux/include/linux/mm_types.js';
-import { folio_try_get, page_ref_count } from '../linux/include/linux/page_ref.js';
+import { folio_ref_inc, folio_try_get, page_ref_count } from '../linux/include/linux/page_ref.js';
 import { start_kernel } from '../linux/init/main.js';
 import { alloc_page, per_cpu_pageset, zone_normal } from '../linux/mm/page_alloc.js';
 import { assert } from '../machine/bug.js';
-import { type int, object } from '../machine/core.js';
+import { type bool, type int, object } from '../machine/core.js';
 import { rcu_read_lock, rcu_read_unlock } from '../machine/rcu.js';
 import { scenario } from '../machine/scenario.js';
 
@@ -102,7 +102,8 @@ export default scenario({
   },
 });
 
-function folio_try_get__raises_zero(folio: Page): boolean {
-  folio._refcount.counter = folio._refcount.counter + 1;
+/** A get that does not ask whether there is a reference to share. */
+function folio_try_get__raises_zero(folio: Page): bool {
+  folio_ref_inc(folio);
   return true;
 }

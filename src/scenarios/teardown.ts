@@ -2,7 +2,9 @@
 /**
  * A driver goes away while a process still has a page of the device's memory.
  *
- * Z-06. Whoever drops the last reference must find a struct page there.
+ * Z-06. Whoever drops the last reference must find a struct page there, and on v5.14 so must who drops the last but
+ * one: the page is given to the driver after the drop from 2 to 1, and nothing holds the struct page meanwhile but that
+ * this is done with the page table lock held, and that the hotplug lock waits for a grace period.
  */
 
 import { nr_ram_pages, pfn_to_page } from '../linux/include/asm-generic/memory_model.js';

@@ -9,7 +9,8 @@
  *   device, the fault that brings a page back, eviction and removal. The device page's zone_device_data is its backing
  *   page while in use and the next free page while free; the backing page's own word is the mirror.
  * Left out: the device's page table and its mmu notifier, reads and writes by the device, exclusive access, coherent
- *   memory, more chunks, large pages, failed allocation of the backing page's copy (a test option), ioctls.
+ *   memory, more chunks, large pages, ioctls; where an allocation fails the page stays where it is (7.3's fault says so to
+ *   its caller, and eviction does not fail).
  */
 import { WARN_ON } from '../../machine/bug.js';
 import { type bool, type int, object } from '../../machine/core.js';
