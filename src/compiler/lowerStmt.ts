@@ -202,7 +202,8 @@ function exitUnless(frame: Frame, condition: ts.Expression | undefined, label: s
   const value = lowerCondition(frame, condition);
   if (value.op === 'const' && value.value !== 0) return;
   const loc = locOf(condition);
-  frame.emit({ op: 'if', condition: value, then: [], else: [{ op: 'break', label, loc }], loc });
+  const stop: Expr = { op: 'unary', type: BOOL, operator: '!', operand: value };
+  frame.emit({ op: 'if', condition: stop, then: [{ op: 'break', label, loc }], else: [], loc });
 }
 
 function lowerWhile(frame: Frame, node: ts.WhileStatement, named?: string): void {

@@ -145,7 +145,7 @@ export function addScenario(build: Build, source: ScenarioSource): ScenarioCode 
   };
   const named = (codes: Code[], kind: string, isPredicate: boolean): Named[] =>
     codes.map((code) => ({ name: code.name, function: add(code, kind, isPredicate), loc: locOf(code.at) }));
-  const init = source.init && add(source.init, 'init', false);
+  const init = source.init && add(source.init, 'scenario', false);
   return {
     ...(init !== undefined && { init }),
     tasks: named(source.tasks, 'task', false),
