@@ -11,7 +11,8 @@ import { count, grouped, hang, type Screen, wrap } from './terminal.js';
 
 /** Text from a recording, safe to print. */
 export function clean(text: string): string {
-  return text.replace(/[^\x20-\x7e\u00a0-\uffff]/g, '?');
+  // control characters, and those that turn the direction of writing or cannot be seen
+  return text.replace(/[^\x20-\x7e\u00a0-\uffff]|[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '?');
 }
 
 /** @returns everything `refzero trace FILE` says, ended by a newline */
@@ -157,13 +158,12 @@ export function renderPage(life: PageLife, trace: OpenTrace, screen: Screen): st
   const pfn = `0x${life.pfn.toString(16)}`;
   const kernel = trace.kernel ? ` on ${clean(trace.kernel.name)}` : '';
   const idle = rule ? `, idle at ${rule.idle}${rule.over === rule.idle ? '' : `, over at ${rule.over}`}` : '';
-  const lives = `${life.underWay} under way at the start, ${life.began} began, ${life.ended} ended, ${life.open} open`;
-  const lines = [
-    style.bold(`page ${pfn}: ${kind}${idle}${kernel}`),
-    `${count(life.events.length, 'event')}; lives: ${lives}`,
-  ];
+  const lives = rule
+    ? `lives: ${life.underWay} under way at the start, ${life.began} began, ${life.ended} ended, ${life.open} open`
+    : 'its lives depend on the kernel: name it with --kernel';
+  const lines = [style.bold(`page ${pfn}: ${kind}${idle}${kernel}`), `${count(life.events.length, 'event')}; ${lives}`];
   lines.push(...basisLines(life, width), '');
-  lines.push(style.bold(`${'time'.padStart(15)} cpu ${'task'.padEnd(17)}${'operation'.padEnd(30)}count`));
+  lines.push(style.bold(`${'time'.padStart(13)} cpu ${'task'.padEnd(17)}${'operation'.padEnd(30)}count`));
   for (const event of life.events) lines.push(...pageEventLines(event, trace, screen));
   if (facts.underflows > 0) lines.push('', style.bad(`the count fell below zero ${count(facts.underflows, 'time')}`));
   if (trace.recording.diagnostics.length > 0) lines.push('', ...diagnosticLines(trace.recording.diagnostics, screen));
@@ -193,8 +193,11 @@ function pageEventLines(event: PageEvent, trace: OpenTrace, { style, width }: Sc
   const counts = silent ? '' : before === after ? after : `${before} -> ${after}`;
   const mark = event.begins && event.ends ? 'begins, ends' : event.begins ? 'begins' : event.ends ? 'ends' : '';
   const head = `${timeText(event.time, trace)} ${String(event.cpu).padStart(3)} ${task.padEnd(17)}`;
-  const line = `${head}${operation(event).padEnd(30)}${counts}`;
-  const lines = [mark === '' ? line : `${line}  ${style.good(mark)}`];
+  const what = `${operation(event).padEnd(30)}${counts}`.trimEnd();
+  const tail = mark === '' ? '' : `  ${style.good(mark)}`;
+  // long names and counts go to a line of their own
+  const fits = head.length + what.length + (mark === '' ? 0 : mark.length + 2) <= width;
+  const lines = fits ? [`${head}${what}${tail}`] : [head.trimEnd(), `${' '.repeat(18)}${what}${tail}`];
   if (event.stack) {
     const stack = event.stack.length > 0 ? event.stack.map(clean).join(' < ') : '(only the tracer)';
     lines.push(...wrap(stack, width - 18).map((part) => style.dim(`${' '.repeat(18)}${part}`)));
@@ -214,9 +217,9 @@ function operation({ event, val, ret, order }: PageEvent): string {
 
 /** Seconds with the decimals that the recording has, at most microseconds; ticks as they are. */
 function timeText(time: bigint, { recording }: OpenTrace): string {
-  if (recording.unit === 'ticks') return String(time).padStart(15);
+  if (recording.unit === 'ticks') return String(time).padStart(13);
   const micros = (time + 500n) / 1000n;
-  return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`.padStart(15);
+  return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`.padStart(13);
 }
 
 /** @returns the events of one kind with all their fields, ended by a newline */
@@ -224,7 +227,7 @@ export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { wi
   const texts = lines.flatMap(({ time, cpu, pid, comm, fields }) => {
     const task = clean(`${comm === '' ? '<...>' : comm}-${pid}`);
     const head = `${timeText(time, trace)} ${String(cpu).padStart(3)} ${task}`;
-    return [head, ...wrap(clean(fields), width - 20).map((line) => `${' '.repeat(20)}${line}`)];
+    return [head, ...wrap(clean(fields), width - 18).map((line) => `${' '.repeat(18)}${line}`)];
   });
   return `${texts.join('\n')}\n`;
 }

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/** `refzero trace` as a user sees it: what it prints, in which width, with which exit code; and docs/recordings.md. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { afterAll, describe, expect, test, vi } from 'vitest';
+import { unpackContainer } from '../src/app/trace-load.js';
+import { InputError } from '../src/base/diagnostic.js';
+import { traceCommand } from '../src/cli/trace.js';
+import { clean } from '../src/cli/trace-render.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'refzero-trace-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const LEAK = ['recordings/5.10-leaks-fsdax.dat.xz', '--meta', 'recordings/5.10-leaks-fsdax.meta.json'];
+
+/** Runs the command in this process; its output, or the codes of the diagnostics it threw. */
+async function trace(...args: string[]): Promise<string> {
+  let printed = '';
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+  const exit = process.exitCode;
+  try {
+    const program = new Command('refzero').exitOverride();
+    traceCommand(program);
+    await program.parseAsync(['trace', ...args], { from: 'user' });
+    expect(process.exitCode).toBe(0);
+    return printed;
+  } catch (error) {
+    if (error instanceof InputError) return error.diagnostics.map(({ code }) => code).join();
+    throw error;
+  } finally {
+    process.exitCode = exit;
+    spy.mockRestore();
+  }
+}
+
+function file(name: string, bytes: Uint8Array | string): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+test('a recording', async () => {
+  const printed = await trace(...LEAK);
+  expect(printed).toContain('kernel   5.10.223-kernlab, as recorded\n');
+  expect(printed).toContain('lost     nothing: no gap, none overwritten, none dropped\n');
+  expect(printed).toMatch(/^fsdax +1 +32 +0 +45 +44 +1$/m);
+  expect(printed).toContain('  fsdax: open: 0x41005\n');
+  expect(printed).toMatch(/^ {2}page_ref_mod_and_test +1,926 {3}/m);
+});
+
+test('one page, with stacks', async () => {
+  const printed = await trace(...LEAK, '--page', '0x41005');
+  expect(printed).toMatch(/^page 0x41005: fsdax, idle at 1 on 5.10.223-kernlab$/m);
+  expect(printed).toMatch(/^ {4}17.800333 {3}0 wl-302 {11}page_ref_mod \+1 {15}2 -> 3$/m);
+  expect(printed).toContain('refleak_get_user_leak [refleak] < refleak_ioctl [refleak] <');
+  expect(printed).not.toContain('trace_event_raw_event');
+});
+
+test('80 columns, no colours, no control characters', async () => {
+  for (const args of [LEAK, [...LEAK, '--page', '0x41005'], [...LEAK, '--event', 'dax_pte_fault']]) {
+    for (const line of (await trace(...args)).split('\n')) {
+      expect(line.length, line).toBeLessThanOrEqual(80);
+      expect(line).toBe(clean(line));
+    }
+  }
+  const hostile = file(
+    'hostile.txt',
+    '     \u001b[31mred\u001b-7       [000] d..1.     1.000000: e\u001bv: x\u001b]0;t\u0007\n',
+  );
+  const printed = (await trace(hostile)) + (await trace(hostile, '--event', 'e\u001bv'));
+  expect(printed).toContain('e?v');
+  expect(printed.includes('\u001b') || printed.includes('\u0007')).toBe(false);
+});
+
+test('the same as data', async () => {
+  const report = JSON.parse(await trace(...LEAK, '--json'));
+  expect(report).toMatchObject({ format: 'trace.dat 6', kernel: '5.10.223-kernlab', events: 4612, container: 'xz' });
+  expect(report.pages.find((page: { kind: string }) => page.kind === 'fsdax')).toMatchObject({
+    open: 1,
+    openPages: [0x41005],
+  });
+  const page = JSON.parse(await trace(...LEAK, '--page', '266245', '--json'));
+  expect(page.events.at(-1)).toMatchObject({
+    event: 'page_ref_mod_and_return',
+    before: 3,
+    after: 2,
+    cpu: 0,
+    comm: 'wl',
+  });
+  expect(Math.round(page.events[0].time / 1000)).toBe(17155080);
+  const [event] = JSON.parse(await trace(...LEAK, '--event', 'print', '--limit', '1', '--json'));
+  expect(event.fields).toMatch(/^ip=0x[0-9a-f]+ buf=/);
+});
+
+test('ranges and kernel by hand', async () => {
+  const text = 'recordings/6.12-p2pdma.trace.txt.xz';
+  const printed = await trace(text, '--zone-device', '0xfd000-0xfdfff=p2pdma', '--kernel', 'v6.12');
+  expect(printed).toMatch(/^p2pdma +1, 0\* +16 +0 +64 +64 +0$/m);
+  const unknown = await trace(text, '--zone-device', '0xfd000-0xfdfff=p2pdma');
+  expect(unknown).toContain('kernel   not known: name it with --kernel\n');
+  expect(unknown).toContain('warning[RZ3010]');
+  expect(await trace(text, '--zone-device', '0x1-0x2=coherent', '--kernel', '5.10')).toContain('warning[RZ3013]');
+});
+
+test('wrong input is told by its code', async () => {
+  expect(await trace(join(folder, 'missing'))).toBe('RZ3000');
+  expect(await trace(folder)).toBe('RZ3000');
+  expect(await trace('package.json')).toBe('RZ3001');
+  expect(await trace(file('empty', ''))).toBe('RZ3001');
+  expect(await trace(file('broken.gz', Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3)))).toBe('RZ3008');
+  expect(await trace(LEAK[0], '--kernel', 'new')).toBe('RZ3011');
+  expect(await trace(LEAK[0], '--zone-device', '5-1=fsdax')).toBe('RZ3012');
+  expect(await trace(LEAK[0], '--zone-device', '1-5=ordinary')).toBe('RZ3012');
+  expect(await trace(LEAK[0], '--page', 'x')).toBe('RZ3014');
+  expect(await trace(LEAK[0], '--page', '0x99')).toBe('RZ3015');
+  expect(await trace(LEAK[0], '--event', 'nothing')).toBe('RZ3016');
+  expect(await trace(LEAK[0], '--event', 'print', '--limit', '-1')).toBe('RZ4000');
+  expect(await trace(LEAK[0], '--meta', 'package.json')).toBe('RZ3017');
+  expect(await trace(LEAK[0], '--meta', file('meta.json', '{"zone_device_ranges":[{"first_pfn":"x"}]}'))).toBe(
+    'RZ3017',
+  );
+});
+
+test('a cut file is read as far as it goes, and says so', async () => {
+  const { bytes } = await unpackContainer(new Uint8Array(readFileSync(LEAK[0])));
+  const printed = await trace(file('cut.dat', bytes.slice(0, bytes.length - 200_000)));
+  expect(printed).toMatch(/^events {3}\d,\d{3} on 1 CPU /m);
+  expect(printed).toContain('statements across such a gap');
+  expect(printed).toMatch(/warning\[RZ3004\]: CPU 0: the file ends after \d+ of \d+ bytes of its data/);
+  expect(printed).toContain('warning[RZ3004]: CPU 1: its data lies behind the end of the file\n');
+  expect(await trace(file('head.dat', bytes.slice(0, 1000)))).toContain('RZ3002');
+  const packed = readFileSync('recordings/6.12-leaks-fsdax.trace.txt.gz');
+  const part = await trace(file('cut.txt.gz', packed.subarray(0, packed.length >>> 1)), '--kernel', '6.12');
+  expect(part).toContain('warning[RZ3008]: the gzip container is damaged or cut');
+  expect(part).toMatch(/^events {3}\d,\d{3} on 2 CPUs/m);
+});
+
+describe('docs/recordings.md', () => {
+  const text = readFileSync('docs/recordings.md', 'utf8');
+  const blocks = [...text.matchAll(/```console\n\$ npx refzero trace (.+)\n([\s\S]*?)```/g)];
+
+  test.each(blocks.map(([, args, printed]) => [args, printed]))('%s', async (args, printed) => {
+    expect(await trace(...args.split(' '))).toBe(printed);
+  });
+
+  test('has them', () => expect(blocks.length).toBe(2));
+});
