@@ -46,18 +46,12 @@ function isStale(): boolean {
   return sources.some((name) => statSync(join(ROOT, 'src', name)).mtimeMs > made);
 }
 
-/**
- * @param args what stands after `refzero`
- * @param meanwhile called with the process once it runs, to send it signals
- */
-export async function refzero(
-  args: string[],
-  options: { cwd?: string; env?: Record<string, string>; meanwhile?: (pid: number) => void } = {},
-): Promise<Ran> {
+/** @param args what stands after `refzero` */
+export async function refzero(args: string[], options: { env?: Record<string, string> } = {}): Promise<Ran> {
   await build();
   return new Promise((resolve, reject) => {
     const env = { ...process.env, NO_COLOR: '1', FORCE_COLOR: '', ...options.env };
-    const child = spawn(process.execPath, [MAIN, ...args], { cwd: options.cwd ?? ROOT, env });
+    const child = spawn(process.execPath, [MAIN, ...args], { cwd: ROOT, env });
     let [stdout, stderr] = ['', ''];
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
@@ -67,6 +61,5 @@ export async function refzero(
     });
     child.on('error', reject);
     child.on('close', (exit) => resolve({ exit, stdout, stderr }));
-    if (child.pid !== undefined) options.meanwhile?.(child.pid);
   });
 }
