@@ -41,7 +41,7 @@ interface Watched {
 
 /** Records what one step does. */
 class Recorder implements Trace {
-  main_: NodeId | undefined;
+  mainNode: NodeId | undefined;
   first: NodeId | undefined;
   accesses: (Access & { column: Column; element: number })[] = [];
   readonly #model: Model;
@@ -53,13 +53,13 @@ class Recorder implements Trace {
   }
 
   begin(): void {
-    this.main_ = undefined;
+    this.mainNode = undefined;
     this.first = undefined;
     this.accesses = [];
   }
 
   main(node: NodeId): void {
-    this.main_ ??= node;
+    this.mainNode ??= node;
   }
 
   read(node: NodeId, column: number, element: number, value: number): void {
@@ -72,6 +72,10 @@ class Recorder implements Trace {
 
   #add(node: NodeId, id: number, element: number, value: number, before?: number): void {
     this.first ??= node;
+    // what a step reads before it writes the same is said by the write
+    const isSame = (a: Recorder['accesses'][number]): boolean => a.column.id === id && a.element === element;
+    if (before === undefined && this.accesses.some(isSame)) return;
+    this.accesses = this.accesses.filter((a) => a.kind === 'write' || !isSame(a));
     const column = this.#model.linked.layout.columns[id];
     const text = (v: number): string => this.#names.value(column.type, v);
     this.accesses.push({
@@ -179,15 +183,14 @@ class Walker {
     const { linked, encoding } = this.#model;
     const program = linked.tasks[task];
     const point = program.points[pcOf(before, encoding, task)];
-    const { main_, first, accesses } = this.#recorder;
-    const node = main_ ?? first ?? point?.node ?? 0;
+    const { mainNode, first, accesses } = this.#recorder;
+    const node = mainNode ?? first ?? point?.node ?? 0;
     const place: Place = program.graph.nodes[node].place;
-    const firstText = first === undefined ? place : program.graph.nodes[first].place;
     return {
       number,
       task: program.name,
-      operation: operationOf(place.text === '' && !place.up ? firstText : place),
-      stack: framesOf(main_ === undefined && site ? site.place : place),
+      operation: operationOf(place),
+      stack: framesOf(mainNode === undefined && site ? site.place : place),
       accesses: accesses.map(({ column, element, ...access }) => access),
       choices: Array.from(this.#code.choice.slice(0, this.#chooses(task, before) ? this.#code.side[1] : 0)),
     };
@@ -235,7 +238,7 @@ class Walker {
       const outcome = this.#take({ task, alternative: 0 });
       this.#state = last;
       const reason = outcome >= BLOCKED ? REASONS[outcome - BLOCKED] : 'can go on';
-      const node = this.#recorder.main_ ?? point.node;
+      const node = this.#recorder.mainNode ?? point.node;
       return [{ task: program.name, reason, stack: framesOf(program.graph.nodes[node].place) }];
     });
   }

@@ -29,7 +29,9 @@ function frameOf({ function: name, loc }: Place): Frame {
 export function operationOf(place: Place): string {
   let at: Place = place;
   while (isMachine(at) && at.up) at = at.up;
-  return at.text !== '' ? at.text : place.text !== '' ? place.text : at.function;
+  // a block of the kernel's own is called by the call that it is in
+  const texts = [at.text, place.text, at.up?.text ?? '', at.function];
+  return texts.find((text) => text !== '') ?? '';
 }
 
 /** @throws InputError always: the program asks for what the model cannot do */
