@@ -85,7 +85,7 @@ describe.each(Object.entries(eras))('%s', (kernel, { free, mapped }) => {
   test('the pgmap is held by each page up to v6.0, by the pages in use since', () => {
     const { k, ref } = bootDevice();
     const own = kernel === 'v6.1' || kernel === 'v7.3';
-    const held = () => ref.count.counter - BIAS - 1;
+    const held = () => ref.data.count.counter - BIAS - 1;
     expect(held()).toBe(own ? 0 : 2);
     k.dmirror_migrate_to_device(k.dmirror0, k.vma, 0);
     expect(held()).toBe(own ? 1 : 2);

@@ -265,7 +265,7 @@ function pgmapOf(k: Kernel, model: Model) {
 
 /** References to the pgmap besides the one that it begins with. */
 function pgmapUsers(k: Kernel, model: Model): number {
-  return pgmapOf(k, model).ref.count.counter - k.PERCPU_COUNT_BIAS - 1;
+  return pgmapOf(k, model).ref.data.count.counter - k.PERCPU_COUNT_BIAS - 1;
 }
 
 /** Everything that the model says, held against memory. */

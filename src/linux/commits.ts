@@ -34,6 +34,13 @@ export const PRIVATE_PAGE_HOLDS_PGMAP = commit(
   'v6.1',
 );
 
+/** memunmap_pages frees the ref's counters after the pgmap can no longer be looked up. */
+export const PGMAP_REF_EXITS_LAST = commit(
+  '1e57ffb6e3fd',
+  'mm/memremap: fix memunmap_pages() race with get_dev_pagemap()',
+  'v6.0',
+);
+
 /** A free P2PDMA page has a count of 0. */
 export const P2PDMA_FREE_AT_ZERO = commit(
   'b7e282378773',

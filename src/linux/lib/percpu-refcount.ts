@@ -19,10 +19,10 @@ export const PERCPU_COUNT_BIAS = 16384;
 
 /** The ref of a pgmap, in per-CPU mode, with one reference; `release` is completed when the last one goes. */
 export function percpu_ref_init(ref: PercpuRef, release: Completion): void {
-  ref.poisoned = false;
-  ref.release = release;
+  ref.data.poisoned = false;
+  ref.data.release = release;
   ref.percpu_count_ptr = 0;
-  ref.count.counter = PERCPU_COUNT_BIAS + 1;
+  ref.data.count.counter = PERCPU_COUNT_BIAS + 1;
 }
 
 /** No percpu_ref_tryget_live succeeds any more. Called once. */
@@ -31,11 +31,11 @@ export function percpu_ref_kill(ref: PercpuRef): void {
     ref.percpu_count_ptr = __PERCPU_REF_ATOMIC | __PERCPU_REF_DEAD;
   });
   synchronize_rcu();
-  atomic_sub(PERCPU_COUNT_BIAS, ref.count);
+  atomic_sub(PERCPU_COUNT_BIAS, ref.data.count);
   percpu_ref_put(ref);
 }
 
-/** Frees the counters: nobody may touch the ref any more. */
+/** Frees the counters. percpu_ref_tryget_live, which looks at the flags first, still says no. */
 export function percpu_ref_exit(ref: PercpuRef): void {
-  ref.poisoned = true;
+  ref.data.poisoned = true;
 }

@@ -17,6 +17,7 @@ import { rcu_read_lock, rcu_read_unlock, synchronize_rcu } from '../../machine/r
 import {
   FREE_EVENT_AT_ZERO,
   PAGE_INIT_WIPES,
+  PGMAP_REF_EXITS_LAST,
   PRIVATE_PAGE_HOLDS_PGMAP,
   SEED,
   ZONE_DEVICE_LARGE_FOLIO,
@@ -94,8 +95,9 @@ export function memunmap_pages(pgmap: DevPagemap): void {
   if (!SEED && !FREE_EVENT_AT_ZERO) put_all_pages(pgmap);
   else if (range_holds_pgmap(pgmap)) percpu_ref_put_many(pgmap.ref, pgmap.range_len);
   wait_for_completion(pgmap.done);
+  if (!PGMAP_REF_EXITS_LAST) percpu_ref_exit(pgmap.ref);
   pageunmap_range(pgmap);
-  percpu_ref_exit(pgmap.ref);
+  if (PGMAP_REF_EXITS_LAST) percpu_ref_exit(pgmap.ref);
 }
 
 /** The pgmap of a page frame, with a reference to it, or null. Up to v6.17 a caller could hand in one it has already. */

@@ -148,13 +148,19 @@ export interface Ext4Block {
 
 /** struct percpu_ref: see lib/percpu-refcount.ts. */
 export interface PercpuRef {
-  /** the sum of the per-CPU counts and of the atomic count, with PERCPU_COUNT_BIAS while in per-CPU mode */
-  count: atomic_t;
   /** __PERCPU_REF_ATOMIC and __PERCPU_REF_DEAD */
   percpu_count_ptr: u8;
+  /** a pointer in Linux */
+  data: struct<PercpuRefData>;
+}
+
+/** struct percpu_ref_data, and the per-CPU counters. */
+export interface PercpuRefData {
+  /** the sum of the per-CPU counts and of the atomic count, with PERCPU_COUNT_BIAS while in per-CPU mode */
+  count: atomic_t;
   /** what `release` completes; a function in Linux, of which there is one here (dev_pagemap_percpu_release) */
   release: Completion | null;
-  /** percpu_ref_exit has run: the counters are gone */
+  /** percpu_ref_exit has run: this is freed */
   poisoned: ghost<bool>;
 }
 

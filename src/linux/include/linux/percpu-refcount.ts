@@ -17,7 +17,7 @@ export const __PERCPU_REF_ATOMIC = 1;
 export const __PERCPU_REF_DEAD = 2;
 
 export function percpu_ref_get_many(ref: PercpuRef, nr: int): void {
-  atomic_add(nr, ref.count);
+  atomic_add(nr, ref.data.count);
 }
 
 export function percpu_ref_get(ref: PercpuRef): void {
@@ -26,7 +26,7 @@ export function percpu_ref_get(ref: PercpuRef): void {
 
 /** @returns false if the count was 0; a ref that was killed but is not yet 0 can be had */
 export function percpu_ref_tryget_many(ref: PercpuRef, nr: int): bool {
-  return atomic_add_unless(ref.count, nr, 0);
+  return atomic_add_unless(ref.data.count, nr, 0);
 }
 
 export function percpu_ref_tryget(ref: PercpuRef): bool {
@@ -37,7 +37,7 @@ export function percpu_ref_tryget(ref: PercpuRef): bool {
 export function percpu_ref_tryget_live(ref: PercpuRef): bool {
   return one_step(() => {
     if ((ref.percpu_count_ptr & __PERCPU_REF_DEAD) !== 0) return false;
-    ref.count.counter = ref.count.counter + 1;
+    ref.data.count.counter = ref.data.count.counter + 1;
     return true;
   });
 }
@@ -49,7 +49,7 @@ export function percpu_ref_tryget_live_rcu(ref: PercpuRef): bool {
 
 /** The reference that makes the count 0 releases: completes what percpu_ref_init was given. */
 export function percpu_ref_put_many(ref: PercpuRef, nr: int): void {
-  if (atomic_sub_and_test(nr, ref.count)) complete(ref.release!);
+  if (atomic_sub_and_test(nr, ref.data.count)) complete(ref.data.release!);
 }
 
 export function percpu_ref_put(ref: PercpuRef): void {
