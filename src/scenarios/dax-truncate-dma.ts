@@ -2,6 +2,12 @@
 /**
  * A device writes into a mapped page of a DAX file while the file is truncated: the page is the file's block, and the
  * block may be another file's a moment later.
+ *
+ * What holds here holds by two things together: truncate waits while the count says that somebody has the page, and
+ * gup, which takes its reference before it looks at the page table again, gives up where the entry is gone. With TLB
+ * flushes that interrupt every CPU the second look is not needed against truncate: the flush waits for the walker. So
+ * the variant without the second look also lets flushes go without interrupts, as in guests and on arm64.
+ * Not here: a file that is unmapped while the device writes: dax-munmap-dma.ts.
  */
 
 import { pmem_attach_disk } from '../linux/drivers/nvdimm/pmem.js';
@@ -49,7 +55,7 @@ function dma_write(page: Page): void {
   });
 }
 
-/** O_DIRECT: reads from some disk into the mapping of the file. The process ends after that. */
+/** O_DIRECT: reads from some disk into the mapping of the file; then the process ends (Z-39 would keep truncate asleep). */
 function direct_read(): void {
   const page = get_user_pages_fast(mm, 0, FOLL_WRITE);
   if (page !== null) {

@@ -46,7 +46,7 @@ function map_and_splice(): void {
   pipe.page = get_user_pages_fast(mm, 0, FOLL_WRITE);
 }
 
-const PUNCH = 1;
+const PUNCH = 0;
 
 export default scenario({
   title: 'A hole punch waits for DMA to end; the page is mapped again while it waits',
@@ -62,8 +62,8 @@ export default scenario({
   sizes: { pages: 0, device_pages: 1, CONFIG_DEVICE_PRIVATE: 0, CONFIG_MIGRATION: 0 },
   init: map_and_splice,
   tasks: {
-    touch,
     punch: () => ext4_punch_hole(file, 0, 0),
+    touch,
     drain_pipe: () => put_page(pipe.page!),
   },
   sometimes: {

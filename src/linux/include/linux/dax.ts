@@ -4,8 +4,8 @@
  *
  * Upstream: include/linux/dax.h (7.3); the tests that fs/ext4/inode.c (5.10, 6.1) spells out; the seed's dax_page_unused
  *   from the patch.
- * Modelled: the test that a sleeper waits for, and the address that it sleeps on. The test of the scan for busy pages
- *   is another one since v6.15: dax_busy_page in fs/dax.ts.
+ * Modelled: the test that a sleeper waits for, and the address that it sleeps on.
+ * Left out: the test of the scan for busy pages, which is another one since v6.15 (dax_busy_page in fs/dax.ts); devices.
  */
 import { type addr, addr_of, type bool } from '../../../machine/core.js';
 import { FSDAX_COUNTED, SEED } from '../../commits.js';
