@@ -7,13 +7,13 @@
 import ts from 'typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Sources, Workspace } from './api.js';
-import { Refusal } from './diagnostics.js';
+import { diagnose, Refusal } from './diagnostics.js';
 import type { Loc } from './ir.js';
 import { judge } from './judge.js';
 import { kernelsIn, switchesIn } from './kernels.js';
 import { calledWord } from './names.js';
 import { compileKernel, compileScenario, type Known } from './programs.js';
-import { readScenario } from './scenarioText.js';
+import { readScenario, type ScenarioSource } from './scenarioText.js';
 import { type Checked, checkSources } from './sources.js';
 import { type Offence, offencesIn } from './subset.js';
 
@@ -81,9 +81,17 @@ function read(checked: Checked, scenarioNames: ReadonlySet<string>, diagnostics:
   for (const file of checked.files) {
     if (!scenarioNames.has(file.fileName)) continue;
     const source = attempt(() => readScenario(file, checked.checker, (each) => diagnostics.push(each)));
-    if (source) known.scenarios.set(source.scenario.name, source);
+    if (!source) continue;
+    const other = known.scenarios.get(source.scenario.name);
+    if (other) diagnostics.push(sameName(source, other));
+    known.scenarios.set(source.scenario.name, source);
   }
   return known;
+}
+
+function sameName({ file, scenario }: ScenarioSource, other: ScenarioSource): Diagnostic {
+  const message = `two scenarios are called ${scenario.name}: ${other.scenario.file}, ${scenario.file}`;
+  return diagnose(file.statements[0] ?? file, 'scenarioText', message, 'a scenario is called as its file is');
 }
 
 /** @returns the names that `param` is called with anywhere */

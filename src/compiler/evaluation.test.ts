@@ -131,6 +131,6 @@ test('random programs compute what JavaScript computes', () => {
       const source = sourceOf(text);
       expect(compiled(source, p, q)).toBe(asJavaScript(source, p, q));
     }),
-    { numRuns: Number(process.env.REFZERO_FUZZ ?? 60) },
+    { numRuns: Number(process.env.REFZERO_FUZZ ?? 40) },
   );
 });

@@ -95,13 +95,13 @@ test('mutated texts are refused by diagnostics or compile', () => {
       for (const { at, drop, put } of mutations) parts.splice(Math.min(at, parts.length), drop, put);
       compiles(parts.join(''));
     }),
-    { numRuns: Number(process.env.REFZERO_FUZZ ?? 150) },
+    { numRuns: Number(process.env.REFZERO_FUZZ ?? 80) },
   );
 });
 
 test('texts that are no TypeScript at all', () => {
   fc.assert(
     fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => void compiles(text)),
-    { numRuns: 40 },
+    { numRuns: 20 },
   );
 });

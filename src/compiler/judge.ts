@@ -7,7 +7,7 @@
 import ts from 'typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { Build } from './build.js';
-import { diagnose, diagnoseAt, placeOf, Refusal, refuse } from './diagnostics.js';
+import { diagnose, diagnoseAt, nearest, placeOf, Refusal, refuse } from './diagnostics.js';
 import { flowProblems } from './flow.js';
 import type { FunctionIR } from './ir.js';
 import { chooseSwitches, findSwitch, isRelease, unknownKernel } from './kernels.js';
@@ -107,10 +107,72 @@ function judgeConstObject(build: Build, literal: ts.ObjectLiteralExpression): vo
 
 /** Kernels, commits, sizes, edits and stand-ins that a scenario names. */
 function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
+  return [...judgeKernels(source, known), ...judgeViolations(source, known), ...judgeVariants(source, known)];
+}
+
+function entryOf(source: ScenarioSource, key: string): ts.Node {
+  return source.entries.get(key) ?? source.file;
+}
+
+function judgeKernels(source: ScenarioSource, known: Known): Diagnostic[] {
+  const { expect, violates, sizes } = source.scenario;
+  const at = (key: string) => ({ place: placeOf(entryOf(source, key)) });
   const found: Diagnostic[] = [];
-  const { scenario } = source;
-  const entry = (key: string): ts.Node => source.entries.get(key) ?? source.file;
-  const attempt = (node: ts.Node, work: () => void): void => {
+  const missing = known.kernels.filter((kernel) => !expect.has(kernel));
+  if (missing.length > 0) {
+    const message = `\`expect\` does not list ${missing.join(', ')}`;
+    found.push(diagnose(entryOf(source, 'expect'), 'scenarioKernels', message, EXPECTATIONS));
+  }
+  const isKnown = (kernel: string) => isRelease(kernel) || known.kernels.includes(kernel);
+  for (const kernel of expect.keys()) {
+    if (!isKnown(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), ...at('expect') });
+  }
+  for (const kernel of violates.keys()) {
+    if (!isKnown(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), ...at('violates') });
+  }
+  for (const name of sizes.keys()) {
+    if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), ...at('sizes') });
+  }
+  return found;
+}
+
+const EXPECTATIONS = "'holds', 'violated' or 'not applicable'";
+
+/** What is violated without being named by the scenario (see src/explore/verdict.ts). */
+const KINDS = [
+  ...['stuck', 'deadlock', 'cannot end', 'null', 'null dereference', 'use after free', 'index out of range'],
+  ...['assert', 'BUG', 'WARN', 'spec'],
+];
+
+/** A violation is a kind, a property, or the message of an assertion, which stands in quotes somewhere. */
+function judgeViolations(source: ScenarioSource, known: Known): Diagnostic[] {
+  const names = [...source.never, ...source.finally].map(({ name }) => name).concat(KINDS);
+  const texts = [...known.kernelFiles, source.file].map(({ text }) => text);
+  const isKnown = (wanted: string) =>
+    names.includes(wanted) || texts.some((text) => isQuotedTwice(text, wanted, source));
+  const said = [...source.scenario.violates.values()].map((wanted) => ({ wanted, node: entryOf(source, 'violates') }));
+  for (const { name, violates } of source.scenario.variants) {
+    const node = source.variants.get(name)?.violates;
+    if (node) said.push({ wanted: violates, node });
+  }
+  return said.flatMap(({ wanted, node }) => {
+    if (isKnown(wanted)) return [];
+    const near = nearest(wanted, names);
+    const hint = near === undefined ? `a \`never\` or \`finally\`, ${KINDS.join(', ')}` : `did you mean ${near}?`;
+    return [diagnose(node, 'scenarioText', `nothing here can be violated by the name of "${wanted}"`, hint)];
+  });
+}
+
+/** whether a file has the text in quotes, the scenario's own `violates` not counted */
+function isQuotedTwice(text: string, wanted: string, { file, scenario }: ScenarioSource): boolean {
+  const pieces = text.split(new RegExp(`['"]${wanted.replace(/\W/g, '\\$&')}['"]`)).length - 1;
+  const said = [...scenario.violates.values(), ...scenario.variants.map(({ violates }) => violates)];
+  return pieces > (text === file.text ? said.filter((each) => each === wanted).length : 0);
+}
+
+function judgeVariants(source: ScenarioSource, known: Known): Diagnostic[] {
+  const found: Diagnostic[] = [];
+  const attempt = (node: ts.Node, work: () => unknown): void => {
     try {
       work();
     } catch (error) {
@@ -120,29 +182,17 @@ function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
       else throw error;
     }
   };
-  const missing = known.kernels.filter((kernel) => !scenario.expect.has(kernel));
-  if (missing.length > 0) {
-    const message = `\`expect\` does not list ${missing.join(', ')}`;
-    found.push(diagnose(entry('expect'), 'scenarioKernels', message, "'holds', 'violated' or 'not applicable'"));
-  }
-  const isKernel = (kernel: string) => isRelease(kernel) || known.kernels.includes(kernel);
-  for (const kernel of [...scenario.expect.keys(), ...scenario.violates.keys()]) {
-    if (!isKernel(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), place: placeOf(entry('expect')) });
-  }
-  for (const name of scenario.sizes.keys()) {
-    if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), place: placeOf(entry('sizes')) });
-  }
   const files = [...known.kernelFiles, source.file];
-  for (const variant of scenario.variants) {
+  for (const variant of source.scenario.variants) {
     const from = source.variants.get(variant.name);
     if (!from) continue;
     for (const kernel of variant.kernels) {
-      attempt(from.node, () => void chooseSwitches({ kernel }, known.switches, known.kernels));
+      attempt(from.node, () => chooseSwitches({ kernel }, known.switches, known.kernels));
     }
     for (const each of [...variant.with, ...variant.without])
-      attempt(from.node, () => void findSwitch(each, known.switches));
-    attempt(from.node, () => void editsOf(from, files));
-    attempt(from.node, () => void standInsOf(from, known.kernelFiles, known.checked.checker));
+      attempt(from.node, () => findSwitch(each, known.switches));
+    attempt(from.node, () => editsOf(from, files));
+    attempt(from.node, () => standInsOf(from, known.kernelFiles, known.checked.checker));
   }
   return found;
 }

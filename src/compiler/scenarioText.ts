@@ -33,6 +33,8 @@ export interface ScenarioSource {
 
 export interface VariantSource {
   node: ts.Node;
+  /** the value of its `violates` */
+  violates: ts.Node;
   edits: { edit: Edit; node: ts.Node }[];
   /** kernel function's name -> the function that stands in */
   standIns: Map<string, { declaration: ts.FunctionDeclaration; node: ts.Node }>;
@@ -254,7 +256,7 @@ class Reader {
       with: this.texts(entries.get('with')),
       without: this.texts(entries.get('without')),
     };
-    return [variant, { node: expression, edits, standIns }];
+    return [variant, { node: expression, violates: entries.get('violates') ?? expression, edits, standIns }];
   }
 
   #edit(expression: ts.Expression): Edit {

@@ -156,6 +156,11 @@ function typeError(error: ts.Diagnostic): TypeError {
     const wanted = file.text.slice(start, start + length);
     return { diagnostic: { code: CODES.imports, message: `no module ${wanted}`, ...place, hint }, ...range };
   }
+  if (/'(scenario_text|broken_variant)'/.test(message)) {
+    const hint = 'src/machine/scenario.ts says what a scenario has';
+    const short = message.split('\n').at(-1)?.trim() ?? message;
+    return { diagnostic: { code: CODES.scenarioText, message: short, ...place, hint }, ...range };
+  }
   const isStale = error.code === 2339 && message.includes("type 'never'");
   const hint = isStale ? { hint: 'TypeScript believes an earlier test of this field: read it again into a const' } : {};
   return {

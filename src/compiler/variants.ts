@@ -109,12 +109,14 @@ export function standInsOf(
       );
       refuse(node, 'standIn', `no kernel function ${name}`, near && `did you mean ${near}?`);
     }
-    const [theirs, ours] = [original, declaration].map((each) => checker.typeToString(checker.getTypeAtLocation(each)));
     const fits = checker.isTypeAssignableTo(
       checker.getTypeAtLocation(declaration),
       checker.getTypeAtLocation(original),
     );
     if (!fits || original.parameters.length !== declaration.parameters.length) {
+      const [theirs, ours] = [original, declaration].map((each) =>
+        checker.typeToString(checker.getTypeAtLocation(each)),
+      );
       refuse(node, 'standIn', `${declaration.name?.text} is not typed as ${name}: ${ours}`, `${name} is ${theirs}`);
     }
     standIns.set(original, declaration);
