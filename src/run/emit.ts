@@ -232,7 +232,7 @@ class FunctionPrinter {
   /** The check against use after free; the struct around is known where the reference is to what it holds by value. */
   private alive(stmt: Extract<Stmt, { op: 'load' | 'store' }>): void {
     let { struct, ref }: { struct: string; ref: Expr } = stmt;
-    if (stmt.field === 'poisoned' && this.program.structs.get(struct)?.poison) return;
+    if (stmt.ghost) return;
     while (ref.op === 'embed' && !this.program.structs.get(struct)?.poison) ({ struct, base: ref } = ref);
     if (!canBePoisoned(this.program, this.cells, struct)) return;
     this.line(`$alive_${struct}(${printNonNull(this.scope, ref)});`, stmt.loc);
