@@ -25,7 +25,7 @@ function recordingOf(events: string[], pfn = 0x100): Recording {
     const [cpu, name, ...fields] = event.split(' ');
     const body = fields.join(' ');
     if (name === 'lost') return `CPU:${cpu} [LOST 5 EVENTS]`;
-    return `            task-7       [00${cpu}] d..1.     1.${String(at).padStart(6, '0')}: ${name}: pfn=0x${pfn.toString(16)} ${body}`;
+    return `            task-7${cpu}      [00${cpu}] d..1.     1.${String(at).padStart(6, '0')}: ${name}: pfn=0x${pfn.toString(16)} ${body}`;
   });
   return readText(new TextEncoder().encode(`${lines.join('\n')}\n`), new Notes(), {});
 }
@@ -253,6 +253,28 @@ describe('counts', () => {
     );
     expect(facts).toMatchObject({ swapped: 1, jumps: 0 });
     expect(counts.map(([, after]) => after)).toEqual([3, 2, 1, 0]);
+  });
+
+  test('an event that was traced long after it happened is put where it belongs, behind a free and a new life', () => {
+    // page 0x7fcf6 of 6.12/large: CPU 1 put its reference, then stood still for 4 ms before the tracepoint
+    const put = (cpu: number, ret: number, count: number) =>
+      `${cpu} page_ref_mod_and_test val=-1 ret=${ret} count=${count}`;
+    const events = [
+      '0 page_ref_set val=3 count=3',
+      put(0, 0, 1),
+      put(0, 1, 0),
+      '0 mm_page_free order=0',
+      '0 page_ref_set val=1 count=1',
+      '0 page_ref_mod val=1 count=2',
+      put(0, 0, 1),
+      put(1, 0, 1),
+      put(0, 1, 0),
+      '0 mm_page_free order=0',
+    ];
+    const { facts, counts } = rebuilt(recordingOf(events));
+    expect(facts).toMatchObject({ swapped: 1, jumps: 0, underflows: 0 });
+    expect(counts.map(([, after]) => after)).toEqual([3, 2, 1, 0, 0, 1, 2, 1, 0, 0]);
+    expect(livesOf('ordinary', '6.12', events)).toMatchObject({ began: 2, ended: 2, open: 0, underflows: 0 });
   });
 
   test('events that are missing show as a jump', () => {

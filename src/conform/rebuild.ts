@@ -23,8 +23,10 @@ export interface Rebuilt {
   late: number;
 }
 
-/** How far apart two events in the wrong order can stand. */
-const REACH = 8;
+/** How many events of the page later one that was recorded late is looked for. */
+const REACH = 64;
+/** events of one page that are put in order at most; more is no race */
+const MAX_SWAPS = 256;
 /** so many events in a row must have a `count=` that is off by the same before that is believed */
 const EVIDENCE = 3;
 
@@ -33,11 +35,14 @@ export class Counts {
   /** by position in `index.rows`; UNKNOWN where nothing tells */
   readonly before: Int32Array;
   readonly after: Int32Array;
+  /** rows that may still be looked at to see whether a task was silent: a bound on the time that odd files take */
+  private budget: number;
 
   constructor(
     private readonly recording: Recording,
     private readonly index: PageIndex,
   ) {
+    this.budget = 1e6 + 8 * recording.events.length;
     this.before = new Int32Array(index.rows.length);
     this.after = new Int32Array(index.rows.length);
   }
@@ -49,7 +54,18 @@ export class Counts {
     let count = this.base(from, to, result);
     for (let at = from; at < to; at++) {
       count = this.step(at, to, count, result);
-      count = this.weigh(at, from, count, result);
+      const late = this.lateFrom(at, from, count, result);
+      if (late < 0) continue;
+      // three events in a row show the same other count: either one was recorded later than it happened, or some are missing
+      const off = this.evidence(at) - count;
+      if (this.exchange(late, at + 1, to, off)) {
+        result.swapped++;
+        count = this.before[late];
+        at = late - 1;
+      } else if (!this.agreesLater(at, to, count)) {
+        result.jumps++;
+        count += this.shift(late, at, off);
+      }
     }
   }
 
@@ -110,7 +126,11 @@ export class Counts {
     let after = count === UNKNOWN ? UNKNOWN : count + this.delta(at);
     const wrong = told !== UNKNOWN ? after !== told : contradicts(op, this.ret(at), after);
     if (wrong && after !== UNKNOWN) {
-      if (!exchanged && this.exchange(at, to, told === UNKNOWN ? UNKNOWN : told - after)) {
+      if (
+        !exchanged &&
+        result.swapped < MAX_SWAPS &&
+        this.exchange(at, at + 1, to, told === UNKNOWN ? UNKNOWN : told - after)
+      ) {
         result.swapped++;
         return this.step(at, to, count, result, true);
       }
@@ -135,18 +155,24 @@ export class Counts {
     return told;
   }
 
-  /** Finds a later event of another CPU that explains the difference, and puts it before this one. */
-  private exchange(at: number, to: number, missing: number): boolean {
+  /**
+   * Finds an event that happened before position `at` although it was recorded at `from` or later, because its CPU was slow
+   * to trace it, and puts it there. It must explain the difference, and its task must have been silent in between: a task
+   * traces an operation before it does anything else.
+   */
+  private exchange(at: number, from: number, to: number, missing: number): boolean {
     const { rows } = this.index;
     const { events } = this.recording;
-    for (let other = at + 1; other < Math.min(to, at + 1 + REACH); other++) {
-      if (isStore(this.op(other))) return false;
-      if (events.cpu[rows[other]] === events.cpu[rows[at]]) continue;
+    for (let other = from; other < Math.min(to, at + 1 + REACH); other++) {
+      const op = this.op(other);
       const delta = this.delta(other);
-      if (delta === 0 || (missing !== UNKNOWN && delta !== missing)) continue;
+      if (delta === 0 || isStore(op) || (missing !== UNKNOWN && delta !== missing)) continue;
+      if (events.cpu[rows[other]] === events.cpu[rows[at]]) continue;
       // the one in front must itself be possible there
-      const told = countAfter(this.op(other), this.val(other), this.ret(other));
-      if (told !== UNKNOWN && told !== this.before[at] + delta) continue;
+      const there = this.before[at] + delta;
+      const told = countAfter(op, this.val(other), this.ret(other));
+      if ((told !== UNKNOWN && told !== there) || contradicts(op, this.ret(other), there)) continue;
+      if (!this.silent(rows[at], rows[other])) continue;
       const row = rows[other];
       rows.copyWithin(at + 1, at, other);
       rows[at] = row;
@@ -155,24 +181,52 @@ export class Counts {
     return false;
   }
 
-  /** Compares with `count=`; believes it when several events in a row are off by the same. */
-  private weigh(at: number, from: number, count: number, result: Rebuilt): number {
+  /** Has the task of row `later` no event on its CPU after row `earlier`? */
+  private silent(earlier: number, later: number): boolean {
+    const { cpu, pid } = this.recording.events;
+    for (let row = later - 1; row > earlier; row--) {
+      if (this.budget-- <= 0 || (cpu[row] === cpu[later] && pid[row] === pid[later])) return false;
+    }
+    return true;
+  }
+
+  /** Where the last three `count=` began to be off by the same, -1 where they did not. */
+  private lateFrom(at: number, from: number, count: number, result: Rebuilt): number {
     const seen = this.evidence(at);
-    if (seen === UNKNOWN || count === UNKNOWN || seen === count) return count;
+    if (seen === UNKNOWN || count === UNKNOWN || seen === count) return -1;
     result.late++;
+    if (result.swapped >= MAX_SWAPS) return -1;
     const off = seen - count;
     for (let back = 1; back < EVIDENCE; back++) {
       const earlier = at - back;
-      if (earlier < from || isStore(this.op(earlier + 1))) return count;
-      if (countAfter(this.op(earlier + 1), this.val(earlier + 1), this.ret(earlier + 1)) !== UNKNOWN) return count;
+      if (earlier < from || isStore(this.op(earlier + 1))) return -1;
+      if (countAfter(this.op(earlier + 1), this.val(earlier + 1), this.ret(earlier + 1)) !== UNKNOWN) return -1;
       const was = this.evidence(earlier);
-      if (was === UNKNOWN || was - this.after[earlier] !== off) return count;
+      if (was === UNKNOWN || was - this.after[earlier] !== off) return -1;
     }
-    for (let fixed = at - EVIDENCE + 1; fixed <= at; fixed++) {
-      if (fixed > at - EVIDENCE + 1) this.before[fixed] += off;
-      this.after[fixed] += off;
+    return at - EVIDENCE + 1;
+  }
+
+  /** Does what an operation soon returns confirm the count at `at`, so that only the reading of `count=` was late? */
+  private agreesLater(at: number, to: number, count: number): boolean {
+    let later = count;
+    for (let next = at + 1; next < Math.min(to, at + 1 + REACH); next++) {
+      const op = this.op(next);
+      const told = countAfter(op, this.val(next), this.ret(next));
+      if (op === OP.set) return false;
+      if (isStore(op)) return later === 0;
+      later += this.delta(next);
+      if (told !== UNKNOWN) return later === told;
     }
-    result.jumps++;
-    return count + off;
+    return false;
+  }
+
+  /** Moves the counts of `[first, last]` by `off`, which it returns. */
+  private shift(first: number, last: number, off: number): number {
+    for (let at = first; at <= last; at++) {
+      if (at > first) this.before[at] += off;
+      this.after[at] += off;
+    }
+    return off;
   }
 }
