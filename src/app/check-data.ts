@@ -55,6 +55,7 @@ export interface Outcome extends Job {
   /** absent where the scenario does not apply to the kernel */
   result?: CheckResult;
   explored?: Explored;
+  /** from the scenario's name to the verdict, compiling included */
   seconds: number;
 }
 
@@ -73,6 +74,7 @@ export interface JobProgress {
   states: number;
   frontier: number;
   depth: number;
+  /** since the search began; compiling came before */
   seconds: number;
 }
 

@@ -33,12 +33,14 @@ export function modelOf(workspace: Workspace, job: Job, options: JobOptions): Mo
 /** @throws InputError for unknown names and for what a search cannot do (a value that does not fit, an endless loop) */
 export function runJob(workspace: Workspace, job: Job, options: JobOptions, hooks: JobHooks = {}): Done {
   const begin = performance.now();
-  const elapsed = () => (performance.now() - begin) / 1000;
+  const since = (start: number) => (performance.now() - start) / 1000;
   const model = modelOf(workspace, job, options);
+  const searchBegin = performance.now();
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
-    onProgress: ({ states, frontier, depth }) => hooks.onProgress?.({ states, frontier, depth, seconds: elapsed() }),
+    onProgress: ({ states, frontier, depth }) =>
+      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) }),
   };
   const result = check(model, search);
   const { layout, compiled } = model.linked;
@@ -49,5 +51,5 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
     tasks: tasks.map(({ name }) => name),
     pages: layout.instances.get('Page') ?? 0,
   };
-  return { result, explored, seconds: elapsed() };
+  return { result, explored, seconds: since(begin) };
 }

@@ -6,7 +6,7 @@
  */
 import type { KernelChoice, Workspace } from '../compiler/api.js';
 import { type LinkedTask, link } from '../compiler/link.js';
-import type { Node } from '../compiler/link-graph.js';
+import { type Graph, type Node, successors } from '../compiler/link-graph.js';
 import { framesOf, operationOf } from '../explore/site.js';
 import type { Frame } from '../explore/verdict.js';
 import { initialMemory } from './initial.js';
@@ -39,19 +39,29 @@ export function listSteps(workspace: Workspace, scenario: string, choice: Kernel
   return { scenario, kernel: choice.kernel, ...(variant !== undefined && { variant }), tasks };
 }
 
+/** In the order in which the code is read, every call in the place where it stands. */
 function stepsOf(workspace: Workspace, { points, graph }: LinkedTask): StepText[] {
-  return points.flatMap((point) => {
+  const steps = points.flatMap((point) => {
     if (!point) return [];
     const node = graph.nodes[point.node];
     const stack = framesOf(node.place);
-    const kind = kindOf(node, graph.nodes[node.next]);
-    const source = workspace.sourceLine(stack[0]);
-    return [{ number: point.pc, kind, operation: operationOf(node.place), stack, source }];
+    const kind = kindOf(node, graph);
+    return [{ kind, operation: operationOf(node.place), stack, source: workspace.sourceLine(stack[0]) }];
   });
+  return steps.sort(byPlace).map((step, index) => ({ number: index + 1, ...step }));
 }
 
-function kindOf({ op }: Node, next: Node | undefined): StepText['kind'] {
-  switch (op.op) {
+function byPlace(a: Pick<StepText, 'stack'>, b: Pick<StepText, 'stack'>): number {
+  for (let depth = 1; depth <= Math.min(a.stack.length, b.stack.length); depth++) {
+    const [left, right] = [a.stack[a.stack.length - depth], b.stack[b.stack.length - depth]];
+    const order = left.line - right.line || left.column - right.column;
+    if (order !== 0) return order;
+  }
+  return a.stack.length - b.stack.length;
+}
+
+function kindOf(node: Node, graph: Graph): StepText['kind'] {
+  switch (node.op.op) {
     case 'load':
       return 'read';
     case 'store':
@@ -59,6 +69,19 @@ function kindOf({ op }: Node, next: Node | undefined): StepText['kind'] {
     case 'choose':
       return 'choice';
     default:
-      return next?.op.op === 'guard' ? 'waits' : 'atomic';
+      return isGuarded(node, graph) ? 'waits' : 'atomic';
   }
+}
+
+/** Whether the atomic block that `enter` begins has a condition: what that reads stands before the guard. */
+function isGuarded(enter: Node, { nodes }: Graph): boolean {
+  const seen = new Set<Node>();
+  const pending = [enter];
+  for (let node = pending.pop(); node; node = pending.pop()) {
+    if (node.op.op === 'guard') return true;
+    if (seen.has(node) || !node.atomic) continue;
+    seen.add(node);
+    pending.push(...successors(node).map((id) => nodes[id]));
+  }
+  return false;
 }

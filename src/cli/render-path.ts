@@ -20,7 +20,7 @@ export function functionsOf(stack: readonly Frame[]): string[] {
   return named.length > 0 ? named : stack.slice(0, 1).map((frame) => frame.function.replace('task:', ''));
 }
 
-export function fileOf({ file }: { file: string }): string {
+function fileOf({ file }: { file: string }): string {
   return file.replace(/^src\/(linux\/)?/, '');
 }
 
@@ -76,7 +76,8 @@ class PathRenderer {
     let counts = this.initial;
     for (const step of this.path) {
       if (before?.task !== step.task) this.taskLine(step.task);
-      if (before?.task !== step.task || chainOf(before) !== chainOf(step)) this.chain(step, before);
+      const above = before?.task === step.task ? before.stack : undefined;
+      this.out.push(...chainLines(step.stack, above, this.screen, this.colours.get(step.task)!));
       this.step(step, counts);
       counts = step.watched;
       before = step;
@@ -111,23 +112,6 @@ class PathRenderer {
   private taskLine(task: string): void {
     const paint = this.colours.get(task)!;
     this.out.push(paint(`${task} ${'─'.repeat(Math.max(0, this.screen.width - task.length - 1))}`));
-  }
-
-  /** The call chain of a step and its file; after a step of the same task only as far out as it differs. */
-  private chain(step: PathStep, before: PathStep | undefined): void {
-    const functions = functionsOf(step.stack);
-    let shown = functions.length;
-    if (before?.task === step.task)
-      shown = Math.min(functions.length, functions.length - commonOuter(step, before) + 1);
-    const names = functions.slice(0, shown).join(' ← ') + (shown < functions.length ? ' ← …' : '');
-    const file = step.stack[0] ? fileOf(step.stack[0]) : '';
-    const paint = this.colours.get(step.task)!;
-    const wrapped = hang(names, this.screen.width - CHAIN_INDENT, 2).map((line) => ' '.repeat(CHAIN_INDENT) + line);
-    const last = wrapped.pop()!;
-    this.out.push(...wrapped.map(paint));
-    const { dim } = this.screen.style;
-    if (last.length + 2 + file.length <= this.screen.width) this.out.push(`${paint(last)}  ${dim(file)}`);
-    else this.out.push(paint(last), dim(file.padStart(this.screen.width)));
   }
 
   private step(step: PathStep, before: Record<string, string>): void {
@@ -192,15 +176,32 @@ function lineOf({ stack }: PathStep): string {
   return stack[0] ? `:${stack[0].line}` : '';
 }
 
-function chainOf(step: PathStep): string {
-  return functionsOf(step.stack).join(' ');
+/**
+ * @param above the call chain under which the line before stands
+ * @returns the call chain and its file as lines, only as far out as it differs from `above`; none where it does not
+ */
+export function chainLines(stack: Frame[], above: Frame[] | undefined, screen: Screen, paint: Paint): string[] {
+  const { width, style } = screen;
+  const functions = functionsOf(stack);
+  const common = above ? commonOuter(functions, functionsOf(above)) : 0;
+  if (above && common === functions.length && functionsOf(above).length === common) return [];
+  const shown = Math.min(functions.length, functions.length - common + 1);
+  const names = functions.slice(0, shown).join(' ← ') + (shown < functions.length ? ' ← …' : '');
+  const file = stack[0] ? fileOf(stack[0]) : '';
+  const lines = hang(names, width - CHAIN_INDENT, 2).map((line) => ' '.repeat(CHAIN_INDENT) + line);
+  const last = lines.at(-1)!;
+  const beside = last.length + 2 + file.length <= width;
+  return [
+    ...lines.slice(0, -1).map(paint),
+    ...(beside ? [`${paint(last)}  ${style.dim(file)}`] : [paint(last), style.dim(file.padStart(width))]),
+  ];
 }
 
-/** How many functions, from the outermost, the call chains of two steps share. */
-function commonOuter(a: PathStep, b: PathStep): number {
-  const [left, right] = [functionsOf(a.stack).reverse(), functionsOf(b.stack).reverse()];
-  const differs = left.findIndex((name, depth) => name !== right[depth]);
-  return differs < 0 ? left.length : differs;
+/** How many functions, from the outermost, two call chains share. */
+function commonOuter(a: string[], b: string[]): number {
+  let common = 0;
+  while (common < a.length && common < b.length && a[a.length - 1 - common] === b[b.length - 1 - common]) common++;
+  return common;
 }
 
 /** The watched objects whose counts change on the path, with the counts that do; where none does, those that it touches. */

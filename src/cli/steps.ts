@@ -5,9 +5,10 @@ import { isPath, plan } from '../app/check-plan.js';
 import { listSteps, type StepListing, type StepText } from '../app/steps.js';
 import { openWorkspace } from '../app/workspace.js';
 import { InputError } from '../base/diagnostic.js';
+import type { Frame } from '../explore/verdict.js';
 import { EXIT } from './errors.js';
-import { fileOf, functionsOf } from './render-path.js';
-import { count, hang, type Screen } from './terminal.js';
+import { chainLines } from './render-path.js';
+import { count, type Screen } from './terminal.js';
 
 /** @throws InputError where not exactly one scenario and one kernel are named, or one is unknown */
 export function printSteps(options: CheckOptions, json: boolean, screen: Screen): number {
@@ -33,25 +34,19 @@ export function renderSteps({ scenario, kernel, tasks }: StepListing, screen: Sc
   const lines = [`${style.bold(scenario)} on ${style.bold(kernel)}: ${count(all, 'step')}`];
   for (const { task, steps } of tasks) {
     lines.push('', style.bold(`${task}: ${count(steps.length, 'step')}`));
-    let before = '';
+    let above: Frame[] | undefined;
     for (const step of steps) {
-      const chain = functionsOf(step.stack).join(' ← ');
-      if (chain !== before) lines.push(...chainLines(step, chain, screen));
-      before = chain;
+      lines.push(...chainLines(step.stack, above, screen, style.series(0)));
+      above = step.stack;
       lines.push(stepLine(step, screen));
     }
   }
   return `${lines.join('\n')}\n`;
 }
 
-function chainLines({ stack }: StepText, chain: string, { width, style }: Screen): string[] {
-  const text = `${stack[0] ? fileOf(stack[0]) : ''}  ${chain}`;
-  return hang(text, width - 4, 2).map((line) => style.series(0)(`    ${line}`));
-}
-
 function stepLine({ number, kind, stack, source }: StepText, { width, style }: Screen): string {
-  const lead = `${String(number).padStart(4)} ${kind.padEnd(6)} `;
-  const place = `:${stack[0]?.line ?? 0}`.padStart(5);
+  const lead = `${String(number).padStart(3)} `;
+  const place = `${`:${stack[0]?.line ?? 0}`.padEnd(5)} ${kind.padEnd(6)}`;
   const room = width - lead.length - place.length - 2;
   const text = source.trim();
   return `${lead}${style.dim(place)}  ${text.length <= room ? text : `${text.slice(0, room - 1)}…`}`;
