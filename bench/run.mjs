@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * `npm run bench`: runs every bench/*.bench.mjs on the built package, prints the numbers and writes bench/RESULTS.md.
+ *
+ * A bench file's default export is `{ title, measure }`; `measure()` gives rows `{ what, value, unit, note? }` (or a
+ * promise of them), of which it has taken the median itself (median.mjs). `node bench/run.mjs boot` runs one.
+ */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+const wanted = process.argv.slice(2);
+const names = readdirSync(folder)
+  .filter((file) => file.endsWith('.bench.mjs'))
+  .map((file) => file.slice(0, -'.bench.mjs'.length))
+  .filter((name) => wanted.length === 0 || wanted.includes(name))
+  .sort();
+if (names.length === 0) {
+  console.error(`no bench called ${wanted.join(', ')}`);
+  process.exit(2);
+}
+
+const out = ['# Measured', '', `By \`npm run bench\` in CPU time; ${machine()}.`];
+for (const name of names) {
+  const { title, measure } = (await import(`./${name}.bench.mjs`)).default;
+  const rows = await measure();
+  out.push('', `## ${title}`, '', '| what | median | |', '|---|---:|---|');
+  for (const { what, value, unit, note = '' } of rows) out.push(`| ${what} | ${figures(value)} ${unit} | ${note} |`);
+}
+console.log(out.join('\n'));
+if (wanted.length === 0) writeFileSync(`${folder}RESULTS.md`, `${out.join('\n')}\n`);
+
+function machine() {
+  const [cpu] = cpus();
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
+  return `${cpu?.model.trim() ?? 'unknown CPU'}, ${cpus().length} CPUs, ${memory}, Node ${process.version}, ${process.platform}, load ${loadavg()[0].toFixed(1)} at the beginning`;
+}
+
+function figures(value) {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
