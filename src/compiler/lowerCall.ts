@@ -26,6 +26,8 @@ export function lowerCall(frame: Frame, node: ts.CallExpression): Expr | undefin
   const closure = declaration && frame.closures.get(declaration);
   const param = declaration && frame.ids.get(declaration);
   if (closure && param !== undefined) return lowerParameterCall(frame, node, param, closure);
+  const broken = declaration && frame.broken.get(declaration);
+  if (broken) throw broken;
   return refuse(node.expression, 'callee', `${node.expression.text} is no function of kernel code`);
 }
 

@@ -150,7 +150,7 @@ function lowerBinary(frame: Frame, node: ts.BinaryExpression): Expr {
 function combine(node: ts.BinaryExpression, operator: Binary, left: Expr, right: Expr): Expr {
   if (left.op === 'text' || right.op === 'text') return refuse(node, 'strings', 'no work with strings');
   const equality = operator === '===' || operator === '!==';
-  const common = equality ? joinTypes(left.type, right.type) : undefined;
+  const common = equality ? comparable(left, right) : undefined;
   if (equality && !common) {
     const what = `${describeType(left.type)} and ${describeType(right.type)}`;
     return refuse(node, 'mismatch', `these are never compared: ${what}`);
@@ -168,6 +168,14 @@ function combine(node: ts.BinaryExpression, operator: Binary, left: Expr, right:
   const compares = equality || ['<', '<=', '>', '>='].includes(operator);
   const as = (side: Expr): Expr => (common && side.op === 'const' ? constant(common, side.value) : side);
   return { op: 'binary', type: compares ? BOOL : INT, operator, left: as(left), right: as(right) };
+}
+
+/** An address is compared with addresses and with 0. */
+function comparable(left: Expr & { type: Type }, right: Expr & { type: Type }): Type | undefined {
+  const isZero = (side: Expr) => side.op === 'const' && side.value === 0;
+  const mixed = sameType(left.type, right.type) ? undefined : [left, right].find(({ type }) => type.kind === 'int');
+  const withAddress = left.type.kind === 'addr' || right.type.kind === 'addr';
+  return withAddress && mixed && !isZero(mixed) ? undefined : joinTypes(left.type, right.type);
 }
 
 function lowerAssignment(frame: Frame, node: ts.BinaryExpression): Expr {
