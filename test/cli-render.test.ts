@@ -179,6 +179,28 @@ describe('one check', () => {
     expect(text).toContain('counts not shown: mem_map[6], mem_map[7]');
   });
 
+  it('tells a long path in short: counts, sleeps and wake-ups', () => {
+    const sleep = {
+      ...PATH[5],
+      operation: 'prepare_to_wait_on(variable)',
+      accesses: [write('cpus[0].wait_on', '0', '&mem_map[1]')],
+    };
+    const wake = {
+      ...PATH[3],
+      accesses: [write('cpus[0].wait_on', '&mem_map[1]', '0'), write('cpus[1].wait_on', '0', '0')],
+    };
+    const path = pathOf([...PATH.slice(0, 4), sleep, wake, ...Array.from({ length: 14 }, () => PATH[0])]);
+    const text = renderOutcome(outcome({ ...STUCK, path }), REPLAY, SCREEN);
+    const [, story] = /^In short:\n([\s\S]*?)\n\n/m.exec(text) ?? [];
+    expect(story.split('\n')).toEqual([
+      '  2 punch  dax_break_layout  mem_map[1]._mapcount: 1 -> 0',
+      '  4 dma    put_page in dma  mem_map[1]._refcount: 2 -> 1',
+      '  5 punch  ___wait_var_event in dax_break_layout  waits for mem_map[1]',
+      '  6 dma    put_page in dma  wakes CPU 0 from &mem_map[1]',
+    ]);
+    expect(renderOutcome(outcome(STUCK), REPLAY, SCREEN)).not.toContain('In short');
+  });
+
   it('needs no counts', () => {
     const path = PATH.map((step) => ({ ...step, watched: {} }));
     const text = renderOutcome(outcome({ ...STUCK, path, initialWatched: {} }), REPLAY, SCREEN);

@@ -258,7 +258,7 @@ function ghostText(writes: Access[]): string {
   return changes.length > 0 ? `(ghost) ${changes.join(', ')}` : '';
 }
 
-function isChange({ before, value }: Access): boolean {
+export function isChange({ before, value }: Access): boolean {
   return before !== value;
 }
 
@@ -267,7 +267,8 @@ function isBookkeeping({ cell, kind }: Access): boolean {
   return cell.startsWith('cpus[') && !(kind === 'write' && cell.endsWith('.wait_on'));
 }
 
-function changeText({ cell, before, value }: Access): string {
+/** @returns `mem_map[1]._refcount: 2 -> 1` */
+export function changeText({ cell, before, value }: Access): string {
   if (before === undefined) return `${cell} = ${value}`;
   return before === value ? `${cell} stays ${value}` : `${cell}: ${before} -> ${value}`;
 }

@@ -7,6 +7,7 @@
 import type { Outcome } from '../app/check-data.js';
 import type { CheckResult, Violation } from '../explore/verdict.js';
 import { placeOf, renderBlocked, renderPath } from './render-path.js';
+import { renderStory } from './render-story.js';
 import { count, hang, type Screen, type Style, seconds, wrap } from './terminal.js';
 
 /** What of the command line has to be said again in a command that replays a check. */
@@ -69,7 +70,7 @@ function sentenceOf({ kind, message }: Violation): string {
 function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, screen: Screen): string[] {
   const { style } = screen;
   const { violation, path, blocked } = result;
-  const lines = renderPath(result, screen);
+  const lines = [...renderPath(result, screen), ...renderStory(path ?? [], screen)];
   if (path && path.length === 0) lines.push('The initial state itself is the failure: no step was needed.');
   if (violation) {
     const at = violation.at ? `, in ${violation.at.function} (${placeOf(violation.at)})` : '';
