@@ -348,7 +348,7 @@ function disagreement(name: KernelName, memory: Memory, options: BootOptions = {
       }
       teardown(k, model);
     }),
-    { numRuns: 60, ...(seed !== undefined && { seed }) },
+    { numRuns: 150, ...(seed !== undefined && { seed }) },
   );
 }
 
