@@ -5,7 +5,7 @@
  *
  * Not here: which block a page of a file is in (fs/ext4), page tables (mm/memory.ts).
  *
- * Upstream: fs/dax.c (5.10, 6.1, 6.12, 7.3); the seed from the patch; the two skips of the old scan: commits.ts.
+ * Upstream: fs/dax.c (5.10, 6.1, 6.12, 7.3); the seed by facts/eras.md.
  * Modelled: entries of i_pages with their lock and its waiters; a write fault on a page; the scan for busy pages; the
  *   wait for a page to be idle; deleting entries. The file system's `iomap_begin` and the way it sleeps are handed in.
  * Left out: huge entries, holes (a read fault maps a zero page there) and copy-on-write, reflink (`share`), MAP_SYNC,

@@ -2,7 +2,7 @@
 /**
  * get_user_pages: a reference to, or a pin on, the page behind a user address, and giving it back.
  *
- * Upstream: mm/gup.c (5.10, 6.1, 6.12, 7.3; the seed and v5.18 from the patches).
+ * Upstream: mm/gup.c (5.10, 6.1, 6.12, 7.3; v5.14, the seed and v5.18 by facts/eras.md).
  * Modelled: one page. The fast way walks the page table with interrupts off and no lock: it reads the entry, takes a
  *   reference unless the count is 0, and looks at the entry again. The slow way holds the page table lock, and faults.
  *   A pin counts 1024. Up to v6.16 an entry of device memory needs the pgmap as well. The names of the fast way are those

@@ -4,7 +4,7 @@
  *
  * Not here: faults (fs/ext4/file.ts), blocks (extents.ts, mballoc.ts).
  *
- * Upstream: fs/ext4/inode.c, extents.c (ext4_fallocate) (5.10, 6.1, 7.3); the seed from the patch.
+ * Upstream: fs/ext4/inode.c, extents.c (ext4_fallocate) (5.10, 6.1, 7.3); the seed by facts/eras.md.
  * Modelled: the locks, in their order; that the wait for an idle page lets faults in again, and that the file is scanned
  *   anew after it; what is freed when. 7.3 takes the locks of a hole punch in ext4_fallocate, earlier ones in
  *   ext4_punch_hole; here it is always the latter.

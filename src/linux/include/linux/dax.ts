@@ -3,7 +3,7 @@
  * When a page of a DAX file is idle: nobody holds it but, up to v6.14, the device itself.
  *
  * Upstream: include/linux/dax.h (7.3); the tests that fs/ext4/inode.c (5.10, 6.1) spells out; the seed's dax_page_unused
- *   from the patch.
+ *   by facts/eras.md.
  * Modelled: the test that a sleeper waits for, and the address that it sleeps on.
  * Left out: the test of the scan for busy pages, which is another one since v6.15 (dax_busy_page in fs/dax.ts); devices.
  */
