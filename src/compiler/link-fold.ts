@@ -9,18 +9,10 @@ import type { Expr, LocalId, ProgramIR } from './ir.js';
 import { foldExpr, type Surroundings } from './link-expr.js';
 import { type CellAccess, type Graph, type Node, type NodeId, type Op, reachable, successors } from './link-graph.js';
 import { liveLocals } from './link-live.js';
-import { isNull, type Memory } from './link-memory.js';
+import { isNull, isOneElement, type Memory, type ReachedAccess } from './link-memory.js';
 
 /** A value; null: more than one; undefined: none yet. */
 type Known = number | null | undefined;
-
-/** Rewrites `graph` in place. */
-export function propagateConstants(graph: Graph, program: ProgramIR, memory: Memory, around: Surroundings): void {
-  const pass = new Propagation(graph, program, memory, around);
-  pass.solve();
-  pass.rewrite();
-  shortenJumps(graph);
-}
 
 /** A run of nodes that is entered at its first only and branches at its last only. */
 interface Block {
@@ -32,7 +24,8 @@ interface Block {
   isDirty: boolean;
 }
 
-class Propagation {
+/** The propagation in one graph: solved as often as memory is found to change, then written down. */
+export class Propagation {
   readonly #graph: Graph;
   readonly #program: ProgramIR;
   readonly #memory: Memory;
@@ -54,7 +47,12 @@ class Propagation {
     for (const block of this.#blocks) block.live = live.get(block.nodes[0]) ?? [];
   }
 
+  /** Finds what is known everywhere, given what is known of memory now. */
   solve(): void {
+    for (const block of this.#blocks) {
+      block.at = [];
+      block.isReached = false;
+    }
     const [entry] = this.#blocks;
     entry.isReached = true;
     entry.isDirty = true;
@@ -69,13 +67,30 @@ class Propagation {
     }
   }
 
+  /** @returns the loads and stores that can be reached */
+  accesses(): ReachedAccess[] {
+    const found: ReachedAccess[] = [];
+    this.#visit(({ op }) => {
+      if (op.op !== 'load' && op.op !== 'store') return;
+      const cell = this.#cell(op.cell);
+      if (!isNull(cell.ref)) found.push({ cell, value: op.op === 'store' ? this.#fold(op.value) : undefined });
+    });
+    return found;
+  }
+
+  /** Rewrites the graph in place. */
   rewrite(): void {
+    this.#visit((node) => this.#rewriteNode(node));
+    shortenJumps(this.#graph);
+  }
+
+  #visit(visit: (node: Node) => void): void {
     for (const block of this.#blocks) {
       if (!block.isReached) continue;
       this.#enter(block);
       for (const id of block.nodes) {
         const node = this.#graph.nodes[id];
-        this.#rewriteNode(node);
+        visit(node);
         this.#transfer(node);
       }
     }
@@ -175,7 +190,9 @@ class Propagation {
     } else if (op.op === 'store') {
       node.op = { ...op, cell, value: this.#fold(op.value) };
     } else {
-      const value = this.#memory.constant(cell);
+      // a step stays one, though what it reads be known; and so does a test that the object and index are good
+      const isFree = isOneElement(cell) && !this.#memory.isWritten(cell);
+      const value = isFree ? this.#memory.constant(cell) : undefined;
       const { type } = cell.column;
       node.op = value === undefined ? { ...op, cell } : { op: 'set', dst: op.dst, value: { op: 'const', type, value } };
     }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Which memory can change: columns cut into segments (the instances that one object, or one by-value field of one struct,
- * holds), and which of them some task writes. The rest keeps what `init` left and is constant: no step, no room in a state.
+ * holds). What no task writes is constant: no step, no room in a state. What tasks write but never change (they store what
+ * is there) has its steps, but no room in a state either.
  */
 import { assert } from '../base/assert.js';
 import type { Expr, ProgramIR } from './ir.js';
 import { type Column, embeddedStruct, type Layout } from './layout.js';
-import { type CellAccess, type Graph, type NodeId, reachable } from './link-graph.js';
+import type { CellAccess } from './link-graph.js';
 
 /** A run of instances of one struct. */
 export interface Segment {
@@ -55,8 +56,10 @@ export class Memory {
   readonly layout: Layout;
   readonly segments: Map<string, Segment[]>;
   readonly #initial: readonly Int32Array[];
-  /** column name -> ids of the segments that change */
-  #mutable = new Map<string, Set<number>>();
+  /** column name -> ids of the segments that tasks write */
+  #written = new Map<string, Set<number>>();
+  /** column name -> ids of the segments whose values tasks change */
+  #changing = new Map<string, Set<number>>();
 
   /** @param initial per column (Layout.columns) its elements as `init` left them */
   constructor(program: ProgramIR, layout: Layout, initial: readonly Int32Array[]) {
@@ -82,17 +85,21 @@ export class Memory {
     return this.segments.get(struct)?.find(({ first, count }) => instance >= first && instance < first + count);
   }
 
-  /** @returns whether what an access can touch changes while tasks run */
-  isMutable(cell: CellAccess): boolean {
-    const mutable = this.#mutable.get(cell.column.name);
-    if (!mutable) return false;
-    const segment = this.segmentOf(cell.column.struct, cell.ref);
-    return segment === undefined || mutable.has(segment.id);
+  /** @returns whether a task writes what an access can touch: it is a step then */
+  isWritten(cell: CellAccess): boolean {
+    return this.#has(this.#written, cell);
   }
 
-  mutableSegments(column: Column): Segment[] {
-    const mutable = this.#mutable.get(column.name);
-    return (this.segments.get(column.struct) ?? []).filter((segment) => mutable?.has(segment.id));
+  #has(sets: ReadonlyMap<string, Set<number>>, { column, ref }: CellAccess): boolean {
+    const set = sets.get(column.name);
+    if (!set) return false;
+    const segment = this.segmentOf(column.struct, ref);
+    return segment === undefined || set.has(segment.id);
+  }
+
+  changingSegments(column: Column): Segment[] {
+    const changing = this.#changing.get(column.name);
+    return (this.segments.get(column.struct) ?? []).filter((segment) => changing?.has(segment.id));
   }
 
   initial(column: Column, element: number): number {
@@ -101,60 +108,96 @@ export class Memory {
     return value;
   }
 
-  /** @returns the value of a constant cell, or undefined where it is not constant or not known which one it is */
+  /** @returns what a load gives, wherever it can go: a value that never changes and is the same there; or undefined */
   constant(cell: CellAccess): number | undefined {
-    if (cell.ref.op !== 'const' || cell.ref.value === 0 || this.isMutable(cell)) return undefined;
-    if (cell.index !== undefined && cell.index.op !== 'const') return undefined;
-    const index = cell.index?.value ?? 0;
-    if (index < 0 || index >= cell.column.length) return undefined;
-    return this.initial(cell.column, (cell.ref.value - 1) * cell.column.length + index);
+    if (isNull(cell.ref) || this.#has(this.#changing, cell)) return undefined;
+    const [from, to] = this.#elements(cell);
+    if (from < 0 || from >= to || to > cell.column.size) return undefined;
+    const value = this.initial(cell.column, from);
+    for (let element = from + 1; element < to; element++) {
+      if (this.initial(cell.column, element) !== value) return undefined;
+    }
+    return value;
+  }
+
+  /** The elements that an access can touch: from, to before. */
+  #elements({ column, ref, index }: CellAccess): [number, number] {
+    if (isOneElement({ column, ref, index })) {
+      const at = (constantOf(ref) - 1) * column.length + constantOf(index);
+      return [at, at + 1];
+    }
+    const segment = this.segmentOf(column.struct, ref);
+    if (!segment) return [0, column.size];
+    return [segment.first * column.length, (segment.first + segment.count) * column.length];
   }
 
   /**
-   * Finds what changes from the stores that can be reached.
-   * @returns whether that is any different from before
+   * Takes note of the accesses that can be reached as far as is known. To be told again until nothing is new, since what
+   * changes leads to more accesses.
+   * @returns whether more memory changes than before
    */
-  update(graphs: readonly Graph[]): boolean {
-    const before = describe(this.#mutable);
-    const mutable = new Map<string, Set<number>>();
-    const accesses = graphs.flatMap(accessesOf).filter(({ cell }) => !isNull(cell.ref));
-    for (const { cell } of accesses.filter(({ isStore }) => isStore)) this.#touch(mutable, cell);
+  learn(accesses: readonly ReachedAccess[]): boolean {
+    const before = sizeOf(this.#changing);
+    for (const { cell, value } of accesses) {
+      if (value === undefined) continue;
+      this.#touch(this.#written, cell);
+      if (!this.#isThereAlready(cell, value)) this.#touch(this.#changing, cell);
+    }
     // an access that may go anywhere needs all of the column in one place
     for (const { cell } of accesses) {
-      const isPartly = mutable.has(cell.column.name) && !this.segmentOf(cell.column.struct, cell.ref);
-      if (isPartly) this.#touch(mutable, cell);
+      const isAnywhere = this.segmentOf(cell.column.struct, cell.ref) === undefined;
+      if (isAnywhere && this.#changing.has(cell.column.name)) this.#touch(this.#changing, cell);
     }
-    // what tests for use after free reads, from wherever
+    // and so does what tests for use after free read, from wherever
     for (const { struct, name } of this.layout.columns.filter(({ field }) => field === 'poisoned')) {
-      if (mutable.has(name)) mutable.set(name, new Set(this.segments.get(struct)?.map(({ id }) => id)));
+      if (this.#changing.has(name)) this.#changing.set(name, new Set(this.segments.get(struct)?.map(({ id }) => id)));
     }
-    this.#mutable = mutable;
-    return describe(mutable) !== before;
+    return sizeOf(this.#changing) !== before;
   }
 
-  #touch(mutable: Map<string, Set<number>>, { column, ref }: CellAccess): void {
-    const set = mutable.get(column.name) ?? new Set<number>();
-    mutable.set(column.name, set);
+  /** Whether a store leaves everything as `init` left it. */
+  #isThereAlready(cell: CellAccess, value: Expr): boolean {
+    if (value.op !== 'const') return false;
+    const [from, to] = this.#elements(cell);
+    if (from < 0 || to > cell.column.size) return false;
+    for (let element = from; element < to; element++) {
+      if (this.initial(cell.column, element) !== value.value) return false;
+    }
+    return true;
+  }
+
+  #touch(sets: Map<string, Set<number>>, { column, ref }: CellAccess): void {
+    const set = sets.get(column.name) ?? new Set<number>();
+    sets.set(column.name, set);
     const segment = this.segmentOf(column.struct, ref);
     if (segment) set.add(segment.id);
     else for (const { id } of this.segments.get(column.struct) ?? []) set.add(id);
   }
 }
 
+/** A load or store with what is known where it stands. */
+export interface ReachedAccess {
+  cell: CellAccess;
+  /** of a store */
+  value: Expr | undefined;
+}
+
+function sizeOf(sets: ReadonlyMap<string, Set<number>>): number {
+  let size = 0;
+  for (const set of sets.values()) size += set.size;
+  return size;
+}
+
+/** Whether it is known which element an access touches, and that there is one. */
+export function isOneElement({ column, ref, index }: Pick<CellAccess, 'column' | 'ref' | 'index'>): boolean {
+  if (ref.op !== 'const' || ref.value === 0) return false;
+  return index === undefined || (index.op === 'const' && index.value >= 0 && index.value < column.length);
+}
+
+function constantOf(expr: Expr | undefined): number {
+  return expr?.op === 'const' ? expr.value : 0;
+}
+
 export function isNull(ref: Expr): boolean {
   return ref.op === 'const' && ref.value === 0;
-}
-
-function accessesOf(graph: Graph): { cell: CellAccess; isStore: boolean; id: NodeId }[] {
-  return reachable(graph).flatMap((id) => {
-    const { op } = graph.nodes[id];
-    return op.op === 'load' || op.op === 'store' ? [{ cell: op.cell, isStore: op.op === 'store', id }] : [];
-  });
-}
-
-function describe(mutable: Map<string, Set<number>>): string {
-  return [...mutable]
-    .map(([name, ids]) => `${name}:${[...ids].sort((a, b) => a - b).join()}`)
-    .sort()
-    .join(' ');
 }

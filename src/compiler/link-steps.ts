@@ -44,7 +44,7 @@ export function isBoundary(node: Node, memory: Memory): boolean {
   if (op.op === 'enter') return true;
   if (node.atomic) return false;
   if (op.op === 'choose') return true;
-  return (op.op === 'load' || op.op === 'store') && !op.cell.ghost && memory.isMutable(op.cell);
+  return (op.op === 'load' || op.op === 'store') && !op.cell.ghost && memory.isWritten(op.cell);
 }
 
 /** @returns the operations from `start` to the points after it */

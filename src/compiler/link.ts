@@ -8,8 +8,7 @@
 import { assert } from '../base/assert.js';
 import type { CompiledScenario, Named } from './api.js';
 import type { Layout } from './layout.js';
-import type { Surroundings } from './link-expr.js';
-import { propagateConstants } from './link-fold.js';
+import { Propagation } from './link-fold.js';
 import type { Graph } from './link-graph.js';
 import { inlineFunction } from './link-inline.js';
 import { Memory } from './link-memory.js';
@@ -68,7 +67,10 @@ export function link(compiled: CompiledScenario, layout: Layout, initial: readon
   };
 }
 
-/** Less memory that changes means more known values, means fewer stores: until nothing is gained any more. */
+/**
+ * What is known of locals depends on which memory changes, and the other way round: it is taken not to change until a
+ * store is reached that changes it.
+ */
 function settle(
   tasks: Graph[],
   predicates: Graph[],
@@ -76,12 +78,10 @@ function settle(
   { program }: CompiledScenario,
   taskCount: number,
 ): void {
-  const around = (task: number): Surroundings => ({ task, taskCount });
-  memory.update([...tasks, ...predicates]);
+  const propagation = (graph: Graph, task: number) => new Propagation(graph, program, memory, { task, taskCount });
+  const all = [...tasks.map(propagation), ...predicates.map((graph) => propagation(graph, 0))];
   do {
-    tasks.forEach((graph, task) => {
-      propagateConstants(graph, program, memory, around(task));
-    });
-    for (const graph of predicates) propagateConstants(graph, program, memory, around(0));
-  } while (memory.update([...tasks, ...predicates]));
+    for (const one of all) one.solve();
+  } while (memory.learn(all.flatMap((one) => one.accesses())));
+  for (const one of all) one.rewrite();
 }

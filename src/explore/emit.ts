@@ -219,7 +219,7 @@ class Unit implements Flow {
     if (isNull(op.cell.ref)) return [this.#violation(id, 'null dereference', 'a null pointer is dereferenced')];
     const cell = this.#cells.cell(op.cell, printer);
     if (this.#task >= 0) this.#cells.checkPoison(op.cell, printer);
-    const isTraced = this.#options.tracing && this.#task >= 0 && cell.bit !== undefined;
+    const isTraced = this.#options.tracing && this.#task >= 0 && this.#options.linked.memory.isWritten(op.cell);
     const where = `${id}, ${cell.column.id}, ${printLinear(cell.element)}`;
     if (op.op === 'load') {
       this.#locals.add(op.dst);

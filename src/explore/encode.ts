@@ -88,7 +88,7 @@ function inBlockOrder(tasks: readonly LinkedTask[], blocks: readonly TaskBlock[]
 function placesByWidth({ layout, memory }: LinkedScenario): ColumnPlace[] {
   const places: ColumnPlace[] = [];
   for (const column of layout.columns) {
-    const mutable = memory.mutableSegments(column);
+    const mutable = memory.changingSegments(column);
     if (mutable.length === 0) continue;
     const width = widthOf(column.type, layout);
     const runs = mutable.map((segment) => ({ segment, bit: 0 }));

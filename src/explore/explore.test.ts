@@ -98,6 +98,50 @@ describe('interleavings', () => {
   });
 });
 
+describe('memory in a state', () => {
+  it('is only what changes: where tasks store what is there already, steps are left but no room', () => {
+    const code = `${CELL}\nfunction clear(): void { if (cell.b !== 0) cell.c = cell.b; cell.b = cell.b & 1; }`;
+    const result = explore({ code, tasks: { one: 'clear();', two: 'clear();' }, finally: { still: 'cell.c === 0' } });
+    // two loads and a store each; what is behind the test is never reached
+    expect(summary(result)).toEqual({ verdict: 'holds', states: 16, transitions: 24 });
+    // a word for each task
+    expect(result.stateBytes).toBe(8);
+  });
+
+  it('may be reached from anywhere, by value or not', () => {
+    const code = `interface Node { links: array<struct<Link>, 2>; own: struct<Link>; next: Link | null; }
+      interface Link { n: u8; }
+      const nodes = objects<Node>(2);
+      const lone = object<Link>();
+      function raise(link: Link): void { link.n = link.n + 1; }`;
+    const init = 'nodes[1].next = lone;';
+    const tasks = {
+      one: 'raise(nodes[choose(2)].links[1]);',
+      two: 'const next = nodes[1].next; if (next !== null) raise(next); nodes[1].next = nodes[0].own;',
+      three: 'const next = nodes[1].next; if (next !== null) raise(next);',
+    };
+    const sum = 'nodes[0].links[1].n + nodes[1].links[1].n + lone.n + nodes[0].own.n';
+    const result = explore({ code, init, tasks, finally: { 'none is lost': `${sum} >= 2` } });
+    expect(summary(result)).toMatchInlineSnapshot(`
+      {
+        "states": 140,
+        "transitions": 302,
+        "verdict": "holds",
+      }
+    `);
+    const lost = explore({ code, init, tasks, finally: { 'all count': `${sum} === 3` } });
+    expect(lost.violation?.name).toBe('all count');
+    const cells = lost.path?.flatMap(({ accesses }) => accesses.map(({ cell }) => cell)) ?? [];
+    expect([...new Set(cells)].sort()).toMatchInlineSnapshot(`
+      [
+        "lone",
+        "nodes[0].links[1]",
+        "nodes[1].next",
+      ]
+    `);
+  });
+});
+
 describe('choices', () => {
   it('are all tried, and ride with the step that follows', () => {
     const tasks = { one: 'cell.a = choose(3) + 10 * choose(2);' };
