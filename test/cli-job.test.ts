@@ -42,6 +42,14 @@ describe('a search', () => {
     expect(stopped.result.verdict).toBe('inconclusive');
   });
 
+  it('is inconclusive where memory runs out', () => {
+    const shouldStop = () => {
+      throw new RangeError('Array buffer allocation failed');
+    };
+    const { result } = runJob(workspace, { ...JOB, kernel: 'v6.1' }, UNCHANGED, { shouldStop });
+    expect(result).toMatchObject({ verdict: 'inconclusive', inconclusive: 'memory ran out' });
+  });
+
   it('checks broken variants', () => {
     const { result } = runJob(workspace, { ...JOB, kernel: 'v6.1', variant: 'forgotten' }, UNCHANGED);
     expect(isAsRecorded(result, { verdict: 'violated', violates: 'both count' })).toBe(true);

@@ -5,8 +5,9 @@
  * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
  */
 import type { KernelChoice, Workspace } from '../compiler/api.js';
-import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
-import type { Done, Job, JobProgress } from './check-data.js';
+import { buildModel, check, type Model, type Progress, type SearchOptions } from '../explore/check.js';
+import type { CheckResult } from '../explore/verdict.js';
+import type { Done, Explored, Job, JobProgress } from './check-data.js';
 import { initialMemory } from './initial.js';
 
 export interface JobHooks {
@@ -36,20 +37,51 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const since = (start: number) => (performance.now() - start) / 1000;
   const model = modelOf(workspace, job, options);
   const searchBegin = performance.now();
+  let last: Progress = { states: 0, frontier: 0, depth: 0, transitions: 0 };
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
-    onProgress: ({ states, frontier, depth }) =>
-      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) }),
+    onProgress: (progress) => {
+      last = progress;
+      const { states, frontier, depth } = progress;
+      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) });
+    },
   };
-  const result = check(model, search);
-  const { layout, compiled } = model.linked;
+  const result = searched(model, search, () => last);
+  return { result, explored: exploredBy(model), seconds: since(begin) };
+}
+
+/** A search that memory is too small for has found nothing so far, and says no more than that. */
+function searched(model: Model, search: SearchOptions, last: () => Progress): CheckResult {
+  try {
+    return check(model, search);
+  } catch (error) {
+    if (!(error instanceof RangeError && error.message.includes('allocation failed'))) throw error;
+    const { states, transitions, depth } = last();
+    const { compiled } = model.linked;
+    return {
+      scenario: compiled.scenario.name,
+      kernel: compiled.kernel,
+      ...(compiled.variant !== undefined && { variant: compiled.variant }),
+      verdict: 'inconclusive',
+      inconclusive: 'memory ran out',
+      sometimes: {},
+      states,
+      transitions,
+      depth,
+      stateBytes: 4 * model.encoding.words,
+      memoryModel: 'sequentially consistent',
+      storage: 'exact',
+    };
+  }
+}
+
+function exploredBy({ linked: { layout, compiled } }: Model): Explored {
   const { scenario, tasks } = compiled;
-  const explored = {
+  return {
     title: scenario.title,
     question: scenario.question,
     tasks: tasks.map(({ name }) => name),
     pages: layout.instances.get('Page') ?? 0,
   };
-  return { result, explored, seconds: since(begin) };
 }

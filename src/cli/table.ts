@@ -20,7 +20,7 @@ const GAP = 1;
 /** longer names, as variants have, stand on a line of their own */
 const LONGEST_NAME = 24;
 
-/** @returns the table, what differs from the record, and the sums; ended by a newline */
+/** @returns the table, what differs from the record, the sums, and how to see a path; ended by a newline */
 export function renderTable(report: CheckReport, replayOf: (outcome: Outcome) => Replay, screen: Screen): string {
   const rows = rowsOf(report);
   const names = rows.map(({ name }) => name.length).filter((length) => length <= LONGEST_NAME);
@@ -32,7 +32,16 @@ export function renderTable(report: CheckReport, replayOf: (outcome: Outcome) =>
     lines.push(...block(rows, report.kernels.slice(from, from + perBlock), first, screen.style));
   }
   lines.push('', ...differences(report, replayOf, screen), ...sums(report, screen));
+  const example = newestViolated(report);
+  if (example) lines.push(`A path, step by step: ${screen.style.bold(replayCommand(example, replayOf(example)))}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** The first failure on the newest kernel that has one: what a reader will most want to see. */
+function newestViolated({ outcomes, kernels }: CheckReport): Outcome | undefined {
+  const violated = outcomes.filter(({ result }) => result?.verdict === 'violated');
+  const newest = kernels.findLast((kernel) => violated.some((outcome) => outcome.kernel === kernel));
+  return violated.find((outcome) => outcome.kernel === newest);
 }
 
 interface Row {
