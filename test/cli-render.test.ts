@@ -9,7 +9,18 @@ import { renderError } from '../src/cli/errors.js';
 import { Progress, progressText } from '../src/cli/progress.js';
 import { renderOutcome } from '../src/cli/render.js';
 import { renderTable } from '../src/cli/table.js';
-import { COLOURED, count, hang, PLAIN, type Screen, screenOf, seconds, short, wrap } from '../src/cli/terminal.js';
+import {
+  COLOURED,
+  count,
+  hang,
+  PLAIN,
+  printable,
+  type Screen,
+  screenOf,
+  seconds,
+  short,
+  wrap,
+} from '../src/cli/terminal.js';
 import type { Access, CheckResult, Frame, PathStep } from '../src/explore/verdict.js';
 
 const SCREEN: Screen = { width: 80, style: PLAIN };
@@ -357,6 +368,12 @@ describe('the screen', () => {
     expect(wrap('a bb ccc dddd', 5)).toEqual(['a bb', 'ccc', 'dddd']);
     expect(wrap('toolong a', 4)).toEqual(['toolong', 'a']);
     expect(hang('a bb ccc dddd', 6, 2)).toEqual(['a bb', '  ccc', '  dddd']);
+  });
+
+  it('is driven by nobody: colours are kept, other control characters and turned text are not', () => {
+    const safe = 'a\tb\n\u001b[1;31mred\u001b[0m é ← ─';
+    expect(printable(safe)).toBe(safe);
+    expect(printable('\u001b[2J\u001b]0;title\u0007\u202e\u009b\r')).toBe('?[2J?]0;title????');
   });
 
   it('writes numbers short', () => {

@@ -12,7 +12,7 @@ import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { type Replay, renderOutcome } from './render.js';
 import { renderTable } from './table.js';
-import { type Screen, screenOf } from './terminal.js';
+import { printable, type Screen, screenOf } from './terminal.js';
 
 interface Flags {
   kernel?: string[];
@@ -64,7 +64,9 @@ async function run(scenarios: string[], flags: Flags): Promise<number> {
   const options = optionsOf(scenarios, flags);
   if (flags.showSteps) return (await import('./steps.js')).printSteps(options, flags.json === true, screen);
   const report = await checkWithProgress(options);
-  process.stdout.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report, options, screen));
+  process.stdout.write(
+    flags.json ? `${JSON.stringify(report, null, 2)}\n` : printable(renderReport(report, options, screen)),
+  );
   return exitOf(report);
 }
 

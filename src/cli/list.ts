@@ -4,7 +4,7 @@ import { inOrder, isPath } from '../app/check-plan.js';
 import { openWorkspace } from '../app/workspace.js';
 import type { Scenario } from '../compiler/api.js';
 import { EXIT } from './errors.js';
-import { hang, type Screen } from './terminal.js';
+import { hang, printable, type Screen } from './terminal.js';
 
 /** @param files the user's own scenario files, listed with the others */
 export function printList(files: string[], json: boolean, screen: Screen): number {
@@ -22,7 +22,7 @@ export function printList(files: string[], json: boolean, screen: Screen): numbe
   }));
   const text = json
     ? `${JSON.stringify({ kernels, scenarios: data }, null, 2)}\n`
-    : renderList(scenarios, kernels, screen);
+    : printable(renderList(scenarios, kernels, screen));
   process.stdout.write(text);
   return EXIT.ok;
 }

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT, renderError } from './errors.js';
-import { screenOf } from './terminal.js';
+import { printable, screenOf } from './terminal.js';
 
 type Register = (program: Command) => void;
 
@@ -64,6 +64,6 @@ main(process.argv.slice(2)).catch((error: unknown) => {
     return;
   }
   const { text, exit } = renderError(own, screenOf(process.stderr, process.env), Boolean(process.env.REFZERO_DEBUG));
-  process.stderr.write(text);
+  process.stderr.write(printable(text));
   process.exitCode = exit;
 });

@@ -8,7 +8,7 @@ import { InputError } from '../base/diagnostic.js';
 import type { Frame } from '../explore/verdict.js';
 import { EXIT } from './errors.js';
 import { chainLines } from './render-path.js';
-import { count, type Screen } from './terminal.js';
+import { count, printable, type Screen } from './terminal.js';
 
 /** @throws InputError where not exactly one scenario and one kernel are named, or one is unknown */
 export function printSteps(options: CheckOptions, json: boolean, screen: Screen): number {
@@ -23,7 +23,7 @@ export function printSteps(options: CheckOptions, json: boolean, screen: Screen)
   const [{ scenario, kernel }] = plan(workspace, options).outcomes;
   const choice = { kernel, with: [...options.with], without: [...options.without] };
   const listing = listSteps(workspace, scenario, choice, variant);
-  process.stdout.write(json ? `${JSON.stringify(listing, null, 2)}\n` : renderSteps(listing, screen));
+  process.stdout.write(json ? `${JSON.stringify(listing, null, 2)}\n` : printable(renderSteps(listing, screen)));
   return EXIT.ok;
 }
 

@@ -25,6 +25,8 @@ export interface Screen {
 }
 
 const ESCAPE = '\u001b[';
+/** control characters but for line ends and tabs, formats such as the turn of direction, and, to be let through, colours */
+const UNPRINTABLE = /\p{Cc}\[[0-9;]*m|[^\P{Cc}\n\t]|[\p{Cf}\p{Zl}\p{Zp}]/gu;
 const SERIES = [36, 35, 33, 34, 32, 96, 95];
 
 const plain: Paint = (text) => text;
@@ -82,6 +84,14 @@ export function hang(text: string, width: number, indent: number): string[] {
   if (rest.length === 0) return [first];
   const others = wrap(text.slice(first.length + 1), width - indent);
   return [first, ...others.map((line) => ' '.repeat(indent) + line)];
+}
+
+/**
+ * @returns the text without control characters, but for line ends, tabs and colours, and without what turns the direction of
+ * writing: a scenario from a stranger must not drive the terminal
+ */
+export function printable(text: string): string {
+  return text.replace(UNPRINTABLE, (match) => (match.startsWith(ESCAPE) ? match : '?'));
 }
 
 /** @returns 1234567 as `1,234,567` */
