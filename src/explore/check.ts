@@ -53,10 +53,14 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
 function verdictOf(
   { found, stopped }: SearchResult,
   unmet: readonly string[],
-  { statesMax }: SearchOptions,
+  { statesMax, memoryMax = 0 }: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
   if (found) return { verdict: 'violated' };
   if (stopped === 'states') return { verdict: 'inconclusive', inconclusive: `stopped at ${statesMax} states` };
+  if (stopped === 'memory') {
+    const gib = (memoryMax / 2 ** 30).toFixed(1);
+    return { verdict: 'inconclusive', inconclusive: `its states take more than the ${gib} GiB of memory that it may` };
+  }
   if (stopped === 'interrupt') return { verdict: 'inconclusive', inconclusive: 'interrupted' };
   if (unmet.length === 0) return { verdict: 'holds' };
   const names = unmet.map((name) => `'${name}'`).join(', ');

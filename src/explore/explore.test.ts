@@ -387,6 +387,14 @@ describe('a verdict', () => {
     });
   });
 
+  it('is inconclusive before it takes more memory than it may', () => {
+    expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 30 })).toMatchObject({ verdict: 'holds' });
+    expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 10 })).toMatchObject({
+      verdict: 'inconclusive',
+      inconclusive: 'its states take more than the 0.0 GiB of memory that it may',
+    });
+  });
+
   it('is inconclusive when interrupted', () => {
     expect(explore({ code: CELL, tasks }, { shouldStop: () => true })).toMatchObject({
       verdict: 'inconclusive',

@@ -21,6 +21,8 @@ export interface Progress {
 export interface SearchOptions {
   /** no more states than this are stored */
   statesMax?: number;
+  /** the search ends before its arrays hold more bytes than this */
+  memoryMax?: number;
   /** asked now and then; true ends the search */
   shouldStop?(): boolean;
   onProgress?(progress: Progress): void;
@@ -43,7 +45,7 @@ export interface SearchResult {
   found?: Found;
   /** from the first state to the finding */
   moves: Move[];
-  stopped?: 'states' | 'interrupt';
+  stopped?: 'states' | 'memory' | 'interrupt';
   /** per `sometimes` predicate whether some state met it */
   met: boolean[];
   states: number;
@@ -72,6 +74,7 @@ class Search {
   readonly #pcWord: number[];
   readonly #pcMask: number[];
   readonly #statesMax: number;
+  readonly #memoryMax: number;
   #unmet: number;
   #transitions = 0;
   #depth = 0;
@@ -86,6 +89,7 @@ class Search {
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
+    this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
     this.#store = new Store(encoding.words, whole);
     this.#state = new Int32Array(encoding.words);
     this.#met = code.sometimes.map(() => false);
@@ -181,6 +185,10 @@ class Search {
   #arrive(from: number, move: number): void {
     const store = this.#store;
     if (this.#stopped) return;
+    if (store.bytesNeeded + this.#edges.bytesNeeded > this.#memoryMax) {
+      this.#stopped = 'memory';
+      return;
+    }
     const index = store.add(this.#state, from, move);
     if (from >= 0) this.#edges.add(from, index);
     if (!store.isNew || this.#found) return;

@@ -6,6 +6,8 @@
 import type { Whole } from './code.js';
 
 const FIRST_STATES = 1 << 10;
+/** words a state takes beside its own: parent, move, two slots of the table */
+const PER_STATE = 4;
 
 export class Store {
   /** the words of state `i` begin at `i * words` */
@@ -32,6 +34,12 @@ export class Store {
     this.move = new Int32Array(FIRST_STATES);
     this.#table = new Int32Array(FIRST_STATES * 2);
     this.#mask = FIRST_STATES * 2 - 1;
+  }
+
+  /** Bytes held at most while the next state is added: on growth the old arrays and the new ones together. */
+  get bytesNeeded(): number {
+    const held = this.#capacity * (this.words + PER_STATE) * 4;
+    return this.count + 1 < this.#capacity ? held : held * 3;
   }
 
   /** @returns the index of `state`, which is stored if it is new (then `isNew`) */
@@ -85,6 +93,11 @@ export class Edges {
   targets: Int32Array = new Int32Array(1 << 12);
   first: Int32Array = new Int32Array(1 << 10);
   count = 0;
+
+  /** Bytes held at most once all edges are in: firstWithoutEnd turns them round, and growth holds them twice. */
+  get bytesNeeded(): number {
+    return (this.targets.length * 2 + this.first.length * 3) * 4;
+  }
 
   /** Edges added from now on leave `state`; states come in order. */
   begin(state: number): void {
