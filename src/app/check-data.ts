@@ -98,6 +98,8 @@ export interface Planned {
 /** What a thread is started with. */
 export interface WorkerData {
   options: CheckOptions;
+  /** bytes that the thread's search may hold */
+  memoryMax: number;
   /** one 32-bit word: not 0 once every search is to end */
   stop: SharedArrayBuffer;
 }

@@ -5,8 +5,7 @@
  * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
  */
 import type { KernelChoice, Workspace } from '../compiler/api.js';
-import { buildModel, check, type Model, type Progress, type SearchOptions } from '../explore/check.js';
-import type { CheckResult } from '../explore/verdict.js';
+import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
 import { initialMemory } from './initial.js';
 
@@ -21,6 +20,8 @@ export interface JobOptions {
   with: readonly string[];
   without: readonly string[];
   statesMax?: number;
+  /** bytes; a search that needs more is inconclusive */
+  memoryMax?: number;
 }
 
 /** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
@@ -37,43 +38,15 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const since = (start: number) => (performance.now() - start) / 1000;
   const model = modelOf(workspace, job, options);
   const searchBegin = performance.now();
-  let last: Progress = { states: 0, frontier: 0, depth: 0, transitions: 0 };
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
+    ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
     ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
-    onProgress: (progress) => {
-      last = progress;
-      const { states, frontier, depth } = progress;
-      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) });
-    },
+    onProgress: ({ states, frontier, depth }) =>
+      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) }),
   };
-  const result = searched(model, search, () => last);
+  const result = check(model, search);
   return { result, explored: exploredBy(model), seconds: since(begin) };
-}
-
-/** A search that memory is too small for has found nothing so far, and says no more than that. */
-function searched(model: Model, search: SearchOptions, last: () => Progress): CheckResult {
-  try {
-    return check(model, search);
-  } catch (error) {
-    if (!(error instanceof RangeError && error.message.includes('allocation failed'))) throw error;
-    const { states, transitions, depth } = last();
-    const { compiled } = model.linked;
-    return {
-      scenario: compiled.scenario.name,
-      kernel: compiled.kernel,
-      ...(compiled.variant !== undefined && { variant: compiled.variant }),
-      verdict: 'inconclusive',
-      inconclusive: 'memory ran out',
-      sometimes: {},
-      states,
-      transitions,
-      depth,
-      stateBytes: 4 * model.encoding.words,
-      memoryModel: 'sequentially consistent',
-      storage: 'exact',
-    };
-  }
 }
 
 function exploredBy({ linked: { layout, compiled } }: Model): Explored {

@@ -29,6 +29,9 @@ export function runJobs(options: CheckOptions, threads: number, hooks: CheckHook
   return new Promise((resolve, reject) => new Pool(options, threads, hooks, resolve, reject));
 }
 
+/** Of the memory that is free when a check begins, what its searches may take together. */
+const MEMORY_SHARE = 0.8;
+
 interface Member {
   worker: Worker;
   /** position in the plan of what it searches */
@@ -53,12 +56,13 @@ class Pool {
     private readonly resolve: (planned: Planned) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    for (let index = 0; index < threads; index++) this.start();
+    const memoryMax = Math.floor((process.availableMemory() * MEMORY_SHARE) / threads);
+    for (let index = 0; index < threads; index++) this.start(memoryMax);
     hooks.signal?.addEventListener('abort', () => this.interrupt());
   }
 
-  private start(): void {
-    const data: WorkerData = { options: this.options, stop: this.stop };
+  private start(memoryMax: number): void {
+    const data: WorkerData = { options: this.options, memoryMax, stop: this.stop };
     const member: Member = { worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }) };
     this.members.push(member);
     member.worker.on('message', (message: FromWorker) => this.guarded(() => this.heard(member, message)));

@@ -16,7 +16,7 @@ const PROGRESS_MS = 100;
 
 assert(parentPort !== null, 'check-worker.ts is a worker thread');
 const port = parentPort;
-const { options, stop } = workerData as WorkerData;
+const { options, memoryMax, stop } = workerData as WorkerData;
 const stopFlag = new Int32Array(stop);
 
 function say(message: FromWorker): void {
@@ -43,14 +43,19 @@ sayingErrors(() => {
   port.on('message', ({ job }: ToWorker) =>
     sayingErrors(() => {
       let last = performance.now();
-      const done = runJob(workspace, job, options, {
-        shouldStop: () => Atomics.load(stopFlag, 0) !== 0,
-        onProgress(progress) {
-          if (performance.now() - last < PROGRESS_MS) return;
-          last = performance.now();
-          say({ kind: 'progress', progress });
+      const done = runJob(
+        workspace,
+        job,
+        { ...options, memoryMax },
+        {
+          shouldStop: () => Atomics.load(stopFlag, 0) !== 0,
+          onProgress(progress) {
+            if (performance.now() - last < PROGRESS_MS) return;
+            last = performance.now();
+            say({ kind: 'progress', progress });
+          },
         },
-      });
+      );
       say({ kind: 'done', done });
     }),
   );
