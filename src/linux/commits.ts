@@ -41,6 +41,13 @@ export const PGMAP_REF_EXITS_LAST = commit(
   'v6.0',
 );
 
+/** P2PDMA memory can be mapped by user space; so its driver has a page_free, and a page may drop to a count of 0. */
+export const P2PDMA_USER_MAPPINGS = commit(
+  '7e9c7ef83d78',
+  'PCI/P2PDMA: Allow userspace VMA allocations through sysfs',
+  'v6.2',
+);
+
 /** A free P2PDMA page has a count of 0. */
 export const P2PDMA_FREE_AT_ZERO = commit(
   'b7e282378773',
@@ -51,14 +58,14 @@ export const P2PDMA_FREE_AT_ZERO = commit(
 /** A free fs-dax page has a count of 0, and a mapping of it counts. */
 export const FSDAX_COUNTED = commit('38607c62b34b', 'fs/dax: properly refcount fs dax pages', 'v6.15');
 
-/** zone_device_page_init is given the pgmap and the order, and takes the pgmap reference with a plain tryget. */
+/** zone_device_page_init is given the order, and takes as many pgmap references with a plain tryget. */
 export const ZONE_DEVICE_LARGE_FOLIO = commit(
   'd245f9b4ab80',
   'mm/zone_device: support large zone device private folios',
   'v6.19',
 );
 
-/** zone_device_page_init wipes what an earlier life of the page left behind. */
+/** zone_device_page_init is given the pgmap, and wipes what an earlier life of the page left behind. */
 export const PAGE_INIT_WIPES = commit(
   '12b2285bf3d1',
   'mm/zone_device: reinitialize large zone device private folios',
@@ -82,7 +89,7 @@ export const MIGRATION_WAIT_TAKES_NO_REF = commit(
 );
 
 /** migrate_vma gives a page up that it cannot lock at once. */
-export const COLLECT_NEEDS_LOCK = commit('ab09243aa95a', 'mm/migrate.c: remove MIGRATE_PFN_LOCKED', 'v5.17');
+export const COLLECT_NEEDS_LOCK = commit('ab09243aa95a', 'mm/migrate.c: remove MIGRATE_PFN_LOCKED', 'v5.16');
 
 /** A fault on a device-private page takes a reference while the page table lock holds the entry. */
 export const DEVICE_FAULT_TAKES_REF = commit(
@@ -91,7 +98,10 @@ export const DEVICE_FAULT_TAKES_REF = commit(
   'v6.1',
 );
 
-/** A driver can move pages out of its memory by page number, and test_hmm does so when it goes away. */
+/**
+ * A driver can move pages out of its memory by page number; test_hmm does so when it goes away (ad4c365221b0, "hmm-tests:
+ * add test for migrate_device_range()", of the same series and release).
+ */
 export const MIGRATE_DEVICE_RANGE = commit('e778406b40db', 'mm/migrate_device.c: add migrate_device_range()', 'v6.1');
 
 /** Only the fault that gets the page's lock takes a reference and migrates. */

@@ -5,7 +5,8 @@
  * Upstream: lib/percpu-refcount.c (5.10, 6.1, 7.3).
  * Modelled: kill marks the ref dead, waits a grace period, takes the bias off and puts the initial reference.
  * Left out: that Linux does not wait but lets an RCU callback take the bias off: whoever kills a pgmap's ref then waits
- *   for its release, which cannot come before; the reference that the switch holds meanwhile.
+ *   for its release, which cannot come before. So what v5.14's teardown does between the two, putting every page, is not
+ *   seen next to a gup that got its pgmap reference before the kill. The reference that the switch holds meanwhile.
  */
 import { atomic_sub } from '../../machine/atomic.js';
 import { one_step } from '../../machine/core.js';

@@ -8,7 +8,7 @@
  * Modelled: one device with one chunk of memory; allocation from its free list in each kernel's shape; migration to the
  *   device, the fault that brings a page back, eviction and removal. The device page's zone_device_data is its backing
  *   page while in use and the next free page while free; the backing page's own word is the mirror.
- * Left out: the device's page table and its mmu notifier, reads and writes by the device, exclusive access, coherent
+ * Left out: the content of pages; the device's page table and its mmu notifier, reads and writes by the device, exclusive access, coherent
  *   memory, more chunks, large pages, ioctls; where an allocation fails the page stays where it is (7.3's fault says so to
  *   its caller, and eviction does not fail).
  */
@@ -133,6 +133,7 @@ function dmirror_devmem_fault_alloc_and_copy(src: int): int {
 export function dmirror_devmem_fault(vma: VmArea, address: int, page: Page): vm_fault_t {
   const rpage: Page | null = page.zone_device_data;
   const dmirror: Dmirror | null = rpage!.zone_device_mirror;
+  // Linux hands dmirror->mdevice to migrate_vma_setup, which asks for pages of that owner: here there is one
   if (dmirror!.mdevice === null) return VM_FAULT_SIGBUS;
   const fault_page: Page | null = DEVICE_FAULT_TAKES_REF ? page : null;
   let src = migrate_vma_setup(vma, address, MIGRATE_VMA_SELECT_DEVICE_PRIVATE, fault_page);
@@ -162,7 +163,7 @@ export function dmirror_device_evict_chunk(mdevice: DmirrorDevice): void {
   }
 }
 
-/** The driver goes away, and the device's memory with it. */
+/** The driver goes away, and the device's memory with it; v6.0 on: dmirror_device_remove_chunks. */
 export function dmirror_device_remove(mdevice: DmirrorDevice): void {
   if (MIGRATE_DEVICE_RANGE) {
     spin_lock(mdevice.lock);

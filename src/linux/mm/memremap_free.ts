@@ -16,7 +16,7 @@ import { addr_of, type bool, type int } from '../../machine/core.js';
 import {
   FREE_EVENT_AT_ZERO,
   FSDAX_COUNTED,
-  P2PDMA_FREE_AT_ZERO,
+  P2PDMA_USER_MAPPINGS,
   PGMAP_READ_BEFORE_FREE,
   PRIVATE_FREE_AT_ZERO,
   PRIVATE_PAGE_HOLDS_PGMAP,
@@ -77,7 +77,7 @@ function __put_devmap_managed_page_refs(page: Page, refs: int): bool {
   return true;
 }
 
-/** v5.19 to v6.14. @returns whether the page was of the kind whose drop to 1 frees, and its references are dropped */
+/** v5.19 to v6.14 (v6.9 on: …_folio_refs). @returns whether the page was of the kind whose drop to 1 frees, and its references are dropped */
 export function put_devmap_managed_page_refs(page: Page, refs: int): bool {
   if (SEED || FSDAX_COUNTED) return false;
   if (!is_zone_device_page(page)) return false;
@@ -111,15 +111,20 @@ function free_zone_device_page_seed(page: Page): void {
   }
 }
 
+/** v5.18 to v6.14: whether the memory's driver has a page_free (v5.18 asks for a private page outright). */
+function has_page_free(type: int): bool {
+  return is_private_or_coherent(type) || (P2PDMA_USER_MAPPINGS && type === MEMORY_DEVICE_PCI_P2PDMA);
+}
+
 /** v5.18 to v6.14: the driver has the page before its count is put back to 1. */
 function free_zone_device_page_5_18(page: Page): void {
   const type: int = page_pgmap(page).type;
-  if (WARN_ON_ONCE(!is_private_or_coherent(type) && type !== MEMORY_DEVICE_PCI_P2PDMA)) return;
+  if (WARN_ON_ONCE(!has_page_free(type))) return;
   page.mapping = null;
   pgmap_ops_page_free(type, page);
   if (PRIVATE_FREE_AT_ZERO && is_private_or_coherent(type)) {
     if (PRIVATE_PAGE_HOLDS_PGMAP) put_dev_pagemap(page_pgmap(page));
-  } else if (!P2PDMA_FREE_AT_ZERO || type !== MEMORY_DEVICE_PCI_P2PDMA) {
+  } else {
     set_page_count(page, 1);
   }
 }

@@ -39,7 +39,7 @@ import { page_add_new_anon_rmap, try_to_migrate } from './rmap_walk.js';
 
 export const MIGRATE_PFN_VALID = 1;
 export const MIGRATE_PFN_MIGRATE = 2;
-/** up to v5.16 */
+/** up to v5.15 */
 export const MIGRATE_PFN_LOCKED = 4;
 const MIGRATE_PFN_SHIFT = 6;
 
@@ -112,7 +112,7 @@ function migrate_vma_check_page(page: Page, fault_page: Page | null): bool {
   return page_count(page) - extra <= page_mapcount(page);
 }
 
-/** Up to v5.16: locks what collect could not lock. */
+/** Up to v5.15: locks what collect could not lock. */
 function migrate_vma_prepare(vma: VmArea, address: int, src: int): int {
   const page: Page | null = migrate_pfn_to_page(src);
   if (page === null) return src;
