@@ -266,12 +266,14 @@ describe('the table', () => {
 
   it('breaks into blocks where the kernels are many', () => {
     const kernels = ['v5.14', 'seed', 'v5.18', 'v6.1', 'v6.12', 'v6.15', 'v7.3'];
+    const late = outcome(STUCK, { kernel: 'v7.3', variant: 'a name that is long', asRecorded: true });
     const outcomes = kernels.map((kernel) =>
       outcome(HOLDS, { kernel, recorded: { verdict: 'holds' }, asRecorded: true }),
     );
-    const text = renderTable(reportOf(outcomes), () => REPLAY, SCREEN);
+    const text = renderTable(reportOf([...outcomes, late]), () => REPLAY, SCREEN);
     fitsIn80(text);
-    expect(text.match(/^scenario/gm)).toHaveLength(2);
+    const blocks = text.split(/^(?=scenario)/m);
+    expect(blocks.map((block) => block.includes('  broken: a name that is long\n'))).toEqual([false, true]);
   });
 });
 

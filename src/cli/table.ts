@@ -18,7 +18,7 @@ interface Cell {
 const CELL = 12;
 const GAP = 1;
 /** longer names, as variants have, stand on a line of their own */
-const LONGEST_NAME = 24;
+const LONGEST_NAME = 20;
 
 /** @returns the table, what differs from the record, the sums, and how to see a path; ended by a newline */
 export function renderTable(report: CheckReport, replayOf: (outcome: Outcome) => Replay, screen: Screen): string {
@@ -39,7 +39,9 @@ export function renderTable(report: CheckReport, replayOf: (outcome: Outcome) =>
 
 /** The first failure on the newest kernel that has one: what a reader will most want to see. */
 function newestViolated({ outcomes, kernels }: CheckReport): Outcome | undefined {
-  const violated = outcomes.filter(({ result }) => result?.verdict === 'violated');
+  const failing = outcomes.filter(({ result }) => result?.verdict === 'violated');
+  const unbroken = failing.filter(({ variant }) => variant === undefined);
+  const violated = unbroken.length > 0 ? unbroken : failing;
   const newest = kernels.findLast((kernel) => violated.some((outcome) => outcome.kernel === kernel));
   return violated.find((outcome) => outcome.kernel === newest);
 }
@@ -69,6 +71,7 @@ function block(rows: Row[], kernels: string[], first: number, style: Style): str
     style.bold(`${'scenario'.padEnd(first)}${kernels.map((kernel) => kernel.padEnd(CELL)).join('')}`.trimEnd()),
   ];
   for (const { name, cells } of rows) {
+    if (!kernels.some((kernel) => cells.has(kernel))) continue;
     const made = kernels.map((kernel) => cellOf(cells.get(kernel), style));
     const verdicts = made.map(({ verdict, paint }) => paint(verdict) + ' '.repeat(CELL - verdict.length));
     const fits = name.length < first;
