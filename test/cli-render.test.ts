@@ -142,7 +142,7 @@ const REPLAY = { scenario: 'layout-break-refault', with: [], without: [] };
 function fitsIn80(text: string): void {
   const wrapped = text
     .replace(ESCAPES, '')
-    .replace(/^ *replay: .*$/m, 'replay: is not broken, so that it can be copied');
+    .replace(/^ *(replay|A path, step by step): .*$/gm, 'commands are not broken, so that they can be copied');
   for (const line of wrapped.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
 }
 
