@@ -2,8 +2,8 @@
 /**
  * A path as text: numbered steps under the call chain that makes them, and the pages' counts beside them.
  *
- * A line across the page says which task goes on; below it, wherever the call chain changes, stand its functions,
- * innermost first, and the file; below that each step has its number, its line in that file, what it did, and what that read or
+ * A line across the page says which task goes on; below it, wherever the call chain changes, stand the functions entered,
+ * outermost first, and the file; below that each step has its number, its line in that file, what it did, and what that read or
  * changed. Not here: the verdict around it (render.ts).
  */
 import type { Access, BlockedTask, CheckResult, Frame, PathStep } from '../explore/verdict.js';
@@ -35,6 +35,8 @@ const LABELS: Record<string, string> = { _refcount: 'ref', _mapcount: 'map' };
 const LEAST_LEFT = 44;
 /** where a chain of functions begins, below the task's name */
 const CHAIN_INDENT = 5;
+/** chains deeper than this are indented no more */
+const DEEPEST = 12;
 
 /** @returns the path as lines, or none where there is none */
 export function renderPath(result: CheckResult, screen: Screen): string[] {
@@ -178,22 +180,28 @@ function lineOf({ stack }: PathStep): string {
 
 /**
  * @param above the call chain under which the line before stands
- * @returns the call chain and its file as lines, only as far out as it differs from `above`; none where it does not
+ * @returns the functions of a call chain that `above` is not in, outermost first and indented by how deep they are, with
+ *   the innermost one's file; the innermost alone where the chain only returned; none where it is the same
  */
 export function chainLines(stack: Frame[], above: Frame[] | undefined, screen: Screen, paint: Paint): string[] {
   const { width, style } = screen;
   const functions = functionsOf(stack);
   const common = above ? commonOuter(functions, functionsOf(above)) : 0;
   if (above && common === functions.length && functionsOf(above).length === common) return [];
-  const shown = Math.min(functions.length, functions.length - common + 1);
-  const names = functions.slice(0, shown).join(' ← ') + (shown < functions.length ? ' ← …' : '');
+  const outer = Math.min(common, functions.length - 1);
+  const indent = CHAIN_INDENT + Math.min(outer, DEEPEST);
+  const names = functions
+    .slice(0, functions.length - outer)
+    .reverse()
+    .join(' > ');
   const file = stack[0] ? fileOf(stack[0]) : '';
-  const lines = hang(names, width - CHAIN_INDENT, 2).map((line) => ' '.repeat(CHAIN_INDENT) + line);
+  const lines = hang(names, width - indent, 2).map((line) => ' '.repeat(indent) + line);
   const last = lines.at(-1)!;
-  const beside = last.length + 2 + file.length <= width;
+  const room = width - last.length;
+  const beside = room >= file.length + 2;
   return [
     ...lines.slice(0, -1).map(paint),
-    ...(beside ? [`${paint(last)}  ${style.dim(file)}`] : [paint(last), style.dim(file.padStart(width))]),
+    ...(beside ? [paint(last) + style.dim(file.padStart(room))] : [paint(last), style.dim(file.padStart(width))]),
   ];
 }
 
