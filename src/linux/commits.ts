@@ -136,6 +136,13 @@ export const GUP_WITHOUT_DEVMAP = commit(
   'v6.17',
 );
 
+/** Pages whose mapping was zapped are given back by folios_put_refs, not release_pages. */
+export const ZAP_PUTS_FOLIOS = commit(
+  '4907e80b76af',
+  'mm: convert free_pages_and_swap_cache() to use folios_put()',
+  'v6.9',
+);
+
 /** Zapping a dirty file page takes its mapping off only once the TLBs are flushed. */
 export const RMAP_AFTER_TLB_FLUSH = commit(
   '5df397dec7c4',

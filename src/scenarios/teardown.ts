@@ -4,7 +4,10 @@
  *
  * Z-06. Whoever drops the last reference must find a struct page there, and on v5.14 so must who drops the last but
  * one: the page is given to the driver after the drop from 2 to 1, and nothing holds the struct page meanwhile but that
- * this is done with the page table lock held, and that the hotplug lock waits for a grace period.
+ * this is done with the page table lock held, and that the hotplug lock waits for a grace period. A put without any spin
+ * lock, as the last one in migrate_vma_finalize, finds no struct page there any more if its task was preempted meanwhile.
+ * Not looked at: that v5.14's teardown, whose put is the drop from 2 to 1 while a process has the page, gives the page to
+ * the driver under that process.
  */
 
 import { nr_ram_pages, pfn_to_page } from '../linux/include/asm-generic/memory_model.js';

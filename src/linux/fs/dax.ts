@@ -66,7 +66,7 @@ function dax_wake_entry(mapping: AddressSpace, index: int): void {
   wake_up_key(addr_of(mapping.i_pages[index]));
 }
 
-/** xa_lock held; let go while it waits. get_unlocked_entry until v6.12. @returns the entry, not locked, or 0 */
+/** xa_lock held; let go while it waits. get_unlocked_entry until v6.14. @returns the entry, not locked, or 0 */
 function get_next_unlocked_entry(mapping: AddressSpace, index: int): dax_entry {
   for (;;) {
     const entry: dax_entry = mapping.i_pages[index];
@@ -188,7 +188,10 @@ function dax_busy_page(entry: dax_entry): Page | null {
   return page_ref_count(page) > 1 ? page : null;
 }
 
-/** xa_lock held. Up to v6.14 the wait for a locked entry moved on, and so past it. @returns the entry, or 0 */
+/**
+ * xa_lock held. Up to v6.14 the scan asked get_unlocked_entry for a locked one; but that looks for conflicts from where
+ * xas_for_each stands already, finds none, and so neither waits nor returns the entry. @returns the entry, or 0
+ */
 function entry_to_scan(mapping: AddressSpace, index: int): dax_entry {
   if (DAX_SCAN_WAITS_FOR_ENTRY) return get_next_unlocked_entry(mapping, index);
   const entry: dax_entry = mapping.i_pages[index];

