@@ -27,6 +27,8 @@ export interface EmitOptions {
   taskCount: number;
   /** stores that do not fit the declared width throw, as a checker's state would have no room for them */
   checkWidths: boolean;
+  /** turns of loops that all calls together may make; without it nobody counts */
+  turnsMax?: number;
 }
 
 /** A body for `new Function('$m', '$host', '$task', text)`. */
@@ -64,6 +66,11 @@ export function emitProgram(program: ProgramIR, cells: Cells, options: EmitOptio
   const url = `refzero-kernel-${++emitted}.js`;
   const out = new Lines();
   for (const line of prelude) out.add(line);
+  const { turnsMax } = options;
+  if (turnsMax !== undefined) {
+    out.add('let $turns = 0;');
+    out.add(`const $turn = () => { if (++$turns > ${turnsMax}) $host.fault('endless loop', ''); };`);
+  }
   for (const struct of program.structs.keys()) emitAliveCheck(out, program, cells, struct);
   for (const fn of program.functions.values()) new FunctionPrinter(out, program, cells, options, fn).print();
   const names = [...program.functions.keys()].map((name) => `${JSON.stringify(name)}: ${functionName(program, name)}`);
@@ -288,6 +295,7 @@ class FunctionPrinter {
 
   private loop(stmt: Extract<Stmt, { op: 'loop' }>): void {
     this.line(`${label(stmt)}: for (;;) { ${label(stmt)}$next: {`, stmt.loc);
+    if (this.options.turnsMax !== undefined) this.line('$turn();', stmt.loc);
     this.nested(stmt.body);
     this.line('}', stmt.loc);
     this.nested(stmt.after);

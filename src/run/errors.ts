@@ -30,7 +30,9 @@ export type FaultKind =
   | 'value out of range'
   | 'division by zero'
   /** `choose` was answered with something else than one of the alternatives */
-  | 'bad choice';
+  | 'bad choice'
+  /** loops went round more often than they may; only with `turnsMax` */
+  | 'endless loop';
 
 export type WaitReason = 'lock' | 'sleep' | 'ipi' | 'grace period';
 

@@ -6,6 +6,7 @@
  * Not here: threads. One task runs; a wait that only another task could end throws KernelWouldBlock.
  */
 import { InternalError } from '../base/assert.js';
+import { InputError } from '../base/diagnostic.js';
 import type { ProgramIR } from '../compiler/ir.js';
 import { type Layout, layOut } from '../compiler/layout.js';
 import { type Cells, placeCells } from './cells.js';
@@ -20,6 +21,8 @@ export interface MachineOptions {
   task: number;
   /** true: a store that does not fit the declared width throws (init of a checked scenario); false: all columns have 32 bits */
   checkWidths?: boolean;
+  /** turns that all loops may make together before a loop is taken for endless; without it none is */
+  turnsMax?: number;
   /** a WARN is handed here and the kernel goes on, as Linux does; without it a WARN throws like a BUG */
   onWarn?: (warning: KernelBug) => void;
   /** answers `choose(count)` with 0 .. count-1; without it always 0 */
@@ -49,13 +52,13 @@ interface Instance {
   functions: Record<string, RawFunction>;
 }
 
-/** @returns a machine whose memory is all zero */
+/** @returns a machine whose memory is all zero. @throws InputError RZ4031 where it does not fit this computer's */
 export function loadMachine(program: ProgramIR, options: MachineOptions): Machine {
   const layout = layOut(program);
   const cells = placeCells(program, layout);
-  const { taskCount, checkWidths = false } = options;
-  const emitted = emitProgram(program, cells, { taskCount, checkWidths });
-  const memory = new SharedArrayBuffer(cells.words * 4);
+  const { taskCount, checkWidths = false, turnsMax } = options;
+  const emitted = emitProgram(program, cells, { taskCount, checkWidths, ...(turnsMax !== undefined && { turnsMax }) });
+  const memory = memoryOf(cells.words);
   const words = new Int32Array(memory);
   const { functions: table } = instantiate(emitted, words, options);
   const functions = new Map(Object.entries(table));
@@ -67,6 +70,17 @@ export function loadMachine(program: ProgramIR, options: MachineOptions): Machin
     call: (name, args = []) => callRaw(program, functions, name, args),
     columns: () => columnsOf(cells, words),
   };
+}
+
+/** @throws InputError RZ4031 where there is not so much memory */
+function memoryOf(words: number): SharedArrayBuffer {
+  try {
+    return new SharedArrayBuffer(words * 4);
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const message = `the kernel needs ${words * 4} bytes of memory, more than there are`;
+    throw new InputError({ code: 'RZ4031', message, hint: 'smaller sizes, fewer objects' });
+  }
 }
 
 function callRaw(
