@@ -8,9 +8,9 @@
  * Modelled: one device with one chunk of memory; allocation from its free list in each kernel's shape; migration to the
  *   device, the fault that brings a page back, eviction and removal. The device page's zone_device_data is its backing
  *   page while in use and the next free page while free; the backing page's own word is the mirror.
- * Left out: the content of pages; the device's page table and its mmu notifier, reads and writes by the device, exclusive access, coherent
- *   memory, more chunks, large pages, ioctls; where an allocation fails the page stays where it is (7.3's fault says so to
- *   its caller, and eviction does not fail).
+ * Left out: the content of pages; the device's page table and its mmu notifier, reads and writes by the device, exclusive
+ *   access, coherent memory, more chunks, large pages, ioctls; where an allocation fails the page stays where it is (7.3's
+ *   fault says so to its caller, and eviction does not fail).
  */
 import { WARN_ON } from '../../machine/bug.js';
 import { type bool, type int, object } from '../../machine/core.js';
@@ -163,7 +163,7 @@ export function dmirror_device_evict_chunk(mdevice: DmirrorDevice): void {
   }
 }
 
-/** The driver goes away, and the device's memory with it; v6.0 on: dmirror_device_remove_chunks. */
+/** The driver goes away, and the device's memory with it; in 6.1 and later dmirror_device_remove_chunks. */
 export function dmirror_device_remove(mdevice: DmirrorDevice): void {
   if (MIGRATE_DEVICE_RANGE) {
     spin_lock(mdevice.lock);

@@ -28,7 +28,7 @@ export function put_and_wait_on_page_locked(page: Page): void {
   schedule();
 }
 
-/** v5.17 on, as migration_entry_wait_on_locked; this name since v6.18. `ptl` is held, and dropped before it sleeps. */
+/** v5.17 on, as migration_entry_wait_on_locked; this name since v7.0. `ptl` is held, and dropped before it sleeps. */
 export function softleaf_entry_wait_on_locked(page: Page, ptl: spinlock_t): void {
   add_to_wait_queue_if_locked(page);
   spin_unlock(ptl);

@@ -82,7 +82,7 @@ function put_compound_head(page: Page, refs: int, flags: int): void {
   put_page_refs(page, (flags & FOLL_PIN) !== 0 ? refs * GUP_PIN_COUNTING_BIAS : refs);
 }
 
-/** The page table lock keeps the page. Until v6.11. */
+/** The page table lock keeps the page. Until v6.9. */
 export function try_grab_page(page: Page, flags: int): bool {
   if ((flags & FOLL_GET) !== 0) return try_get_page(page);
   if (WARN_ON_ONCE(page_ref_count(page) <= 0)) return false;
@@ -111,7 +111,7 @@ function gup_put_folio(folio: Folio, refs: int, flags: int): void {
   folio_put_refs(folio, count);
 }
 
-/** v6.12 on. The page table lock keeps the folio. @returns 0 or -errno */
+/** v6.10 on. The page table lock keeps the folio. @returns 0 or -errno */
 function try_grab_folio(folio: Folio, refs: int, flags: int): int {
   if (WARN_ON_ONCE(folio_ref_count(folio) <= 0)) return -ENOMEM;
   folio_ref_add(folio, (flags & FOLL_PIN) !== 0 ? refs * GUP_PIN_COUNTING_BIAS : refs);

@@ -9,7 +9,8 @@
  *   since), and zapping with its order: the entry is cleared, then the TLBs are flushed, then the page's mapping and at
  *   last its reference are given back. A dirty file page is flushed with the page table lock held.
  * Left out: batches (each page is gathered and flushed by itself), upper levels and the freeing of tables, rss counters,
- *   copy-on-write, userfaultfd, the warning that a device-private page is anonymous. v5.14 takes i_mmap_rwsem for writing in unmap_mapping_pages; here it is for reading.
+ *   copy-on-write, userfaultfd, the warning that a device-private page is anonymous. v5.14 takes i_mmap_rwsem for writing
+ *   in unmap_mapping_pages; here it is for reading.
  */
 import { WARN_ON_ONCE } from '../../machine/bug.js';
 import type { bool, int } from '../../machine/core.js';

@@ -6,7 +6,7 @@
  * this and unmaking device memory puts pages, and files form no cycle here.
  *
  * Upstream: mm/memremap.c, mm/swap.c, include/linux/mm.h (5.10, 6.1, 6.12, 7.3; the seed and v5.18 from the patches).
- * Modelled: the drop that frees, and free_zone_device_page (v6.9: _folio), in each kernel's shape; test_hmm is the
+ * Modelled: the drop that frees, and free_zone_device_page (v6.10: _folio), in each kernel's shape; test_hmm is the
  *   driver of private and coherent memory.
  * Left out: memcg; PG_anon_exclusive; the static key devmap_managed_key, which is no memory access; P2PDMA's driver:
  *   a page of that type which is freed stays where it is.
@@ -77,7 +77,10 @@ function __put_devmap_managed_page_refs(page: Page, refs: int): bool {
   return true;
 }
 
-/** v5.19 to v6.14 (v6.9 on: …_folio_refs). @returns whether the page was of the kind whose drop to 1 frees, and its references are dropped */
+/**
+ * v5.19 to v6.14; v6.10 on put_devmap_managed_folio_refs.
+ * @returns whether the page was of the kind whose drop to 1 frees, and its references are dropped
+ */
 export function put_devmap_managed_page_refs(page: Page, refs: int): bool {
   if (SEED || FSDAX_COUNTED) return false;
   if (!is_zone_device_page(page)) return false;

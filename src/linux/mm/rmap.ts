@@ -5,7 +5,7 @@
  * Not here: reading it (include/linux/mm.ts); finding who maps a page (for a file: unmap_mapping_pages, mm/memory.ts).
  *
  * Upstream: mm/rmap.c, include/linux/rmap.h, mm.h (5.10, 6.1, 7.3).
- * Modelled: the count of a small page, under the names of both times: page_… until v6.6, folio_…_pte since.
+ * Modelled: the count of a small page, under the names of both times: page_… until v6.7, folio_…_pte since.
  *   The rule that goes with it: a reference is taken before the mapping is counted and given back after it.
  * Left out: large folios, statistics, mlock, PG_anon_exclusive, and when an anonymous page gets its `mapping`.
  */

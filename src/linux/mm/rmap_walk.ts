@@ -30,7 +30,7 @@ import {
 } from '../include/linux/pgtable.js';
 import { page_remove_rmap } from './rmap.js';
 
-/** v6.7 on folio_add_new_anon_rmap: the first mapping of a page that nobody else knows yet. */
+/** v6.8 on folio_add_new_anon_rmap: the first mapping of a page that nobody else knows yet. */
 export function page_add_new_anon_rmap(page: Page, vma: VmArea, address: int): void {
   atomic_set(page._mapcount, 0);
   page.mapping = vma.anon_vma;

@@ -16,7 +16,7 @@ import type { AddressSpace, Inode } from '../include/linux/mm_types.js';
 import { PAGES_PER_FILE } from '../include/linux/mm_types.js';
 import { unmap_mapping_pages } from './memory.js';
 
-/** truncate_exceptional_pvec_entries until v5.19 */
+/** truncate_exceptional_pvec_entries until v5.16 */
 function truncate_folio_batch_exceptionals(mapping: AddressSpace, index: int): void {
   if (DAX_BREAK_DELETES_ENTRIES) WARN_ON_ONCE(true);
   dax_delete_mapping_entry(mapping, index);

@@ -30,7 +30,7 @@ export function folio_is_zone_device(folio: Folio): bool {
   return is_zone_device_page(folio);
 }
 
-/** v6.14 on; `page->pgmap` before. */
+/** v6.15 on; `page->pgmap` before. */
 export function page_pgmap(page: Page): DevPagemap {
   const pgmap: DevPagemap | null = page.pgmap;
   return pgmap!;

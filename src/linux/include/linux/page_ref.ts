@@ -5,7 +5,7 @@
  * Not here: what a count means (mm.ts, memremap.ts).
  *
  * Upstream: include/linux/page_ref.h (5.10, 6.1, 6.12, 7.3).
- * Modelled: all of it; page_ref_sub_return is 6.1's (6.12 has it for folios alone), page_ref_add_unless_zero is 7.3's
+ * Modelled: all of it; page_ref_sub_return is 6.1's (v6.10 on for folios alone), page_ref_add_unless_zero is 7.3's
  *   name for page_ref_add_unless of 0, the only value that was left by then.
  * Left out: tracepoints; the read before the operation in v6.11 and its followers (page_ref_add_unless of 6.12), which
  *   spares a read-only struct page the write; the plain add that TINY_RCU made of folio_ref_try_add_rcu.

@@ -58,7 +58,7 @@ export function pte_access_permitted(pte: pteval, write: bool): bool {
   return pte_present(pte) && (!write || pte_write(pte));
 }
 
-/** until v6.17 */
+/** until v6.16 */
 export function pte_devmap(pte: pteval): bool {
   return (pte & _PAGE_DEVMAP) !== 0;
 }
@@ -98,7 +98,7 @@ export function pte_wrprotect(pte: pteval): pteval {
   return pte & ~_PAGE_RW;
 }
 
-/** until v6.17 */
+/** until v6.16 */
 export function pte_mkdevmap(pte: pteval): pteval {
   return pte | _PAGE_DEVMAP;
 }
