@@ -3,7 +3,8 @@
  * A hole punch waits for a page to be idle, and meanwhile the page is mapped again.
  *
  * The seed's question (why must anybody catch the drop of a count from 2 to 1?) has its answer here. The same was seen
- * on booted kernels: 5.10.223 and 6.12.117 return from the punch, 7.3.4 sleeps on.
+ * on booted kernels: 5.10.223 and 6.12.117 return from the punch, 7.3.4 sleeps on, until the page is unmapped. (The
+ * sleep is interruptible; there are no signals here.)
  */
 
 import { FSDAX_COUNTED } from '../linux/commits.js';
@@ -14,7 +15,7 @@ import { folio_mapcount, put_page } from '../linux/include/linux/mm.js';
 import type { Inode, MmStruct, Page, VmArea } from '../linux/include/linux/mm_types.js';
 import { page_ref_count } from '../linux/include/linux/page_ref.js';
 import { pte_present } from '../linux/include/linux/pgtable.js';
-import { FOLL_WRITE, get_user_pages_fast } from '../linux/mm/gup.js';
+import { get_user_pages_fast } from '../linux/mm/gup.js';
 import { put_user } from '../linux/mm/memory_fault.js';
 import { mmap_file } from '../linux/mm/mmap.js';
 import { assert } from '../machine/bug.js';
@@ -43,7 +44,7 @@ function map_and_splice(): void {
   ext4_iget(file, 1);
   mmap_file(mm, vma, file, 0, 0, 1);
   touch();
-  pipe.page = get_user_pages_fast(mm, 0, FOLL_WRITE);
+  pipe.page = get_user_pages_fast(mm, 0, 0);
 }
 
 const PUNCH = 0;

@@ -2,7 +2,9 @@
 /**
  * A device page is freed by one process and at once allocated for another, before its count is what a free page's is.
  *
- * Z-05. v5.18 gives the page to the driver first and writes the count afterwards.
+ * Z-05. v5.18 gives the page to the driver first and writes the count, 1, afterwards; the driver does not touch it, and
+ * so allocates a page whose count is still 0. A kernel with CONFIG_DEBUG_VM would BUG at the first get_page of it; this
+ * one goes on, and frees the page while it is mapped.
  */
 
 import { FREE_EVENT_AT_ZERO, PRIVATE_PAGE_HOLDS_PGMAP, SEED } from '../linux/commits.js';

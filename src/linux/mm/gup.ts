@@ -9,7 +9,8 @@
  *   of v5.14 with the pgmap (v6.10 to v6.16 have the new names already), those of 7.3 without.
  * Left out: the recheck of the upper levels (they do not change here), write_protect_seq (fork), FOLL_FORCE, copies on
  *   write and FOLL_UNSHARE, large folios and _pincount, secretmem, statistics; retries that drop mmap_lock. The slow way
- *   gives the pgmap back at once, not at the end of the call, and fails where it is going away; Linux tries again.
+ *   gives the pgmap back at once, not at the end of the call, and fails where it is going away; Linux tries again. That
+ *   put_page_refs looks, with CONFIG_DEBUG_VM, whether there are as many references.
  *   Instead of `current->mm` the mm is handed in, and a page comes back where Linux fills an array.
  */
 import { WARN_ON_ONCE } from '../../machine/bug.js';
