@@ -56,9 +56,15 @@ describe('a plan', () => {
   });
 
   it('expects nothing of a kernel that is not on record, or was changed', () => {
-    expect(planned({ scenarios: ['put-back'], kernels: ['v6.5'] })).toEqual(['put-back v6.5: nothing']);
+    expect(planned({ scenarios: ['put-back'], kernels: ['v5.19'] })).toEqual(['put-back v5.19: nothing']);
     const changed = { scenarios: ['lost-update'], kernels: ['v6.1'], without: ['0123456789ab'] };
     expect(planned(changed)).toEqual(['lost-update v6.1: nothing']);
+  });
+
+  it('asks once for what is named twice', () => {
+    const once = planned({ scenarios: ['put-back'], kernels: ['v6.1'] });
+    expect(planned({ scenarios: ['put-back', 'put-back'], kernels: ['v6.1', 'v6.1'] })).toEqual(once);
+    expect(planned({ scenarios: ['put-back', './src/scenarios/put-back.ts'], kernels: ['v6.1'] })).toEqual(once);
   });
 
   it('searches what applies', () => {
@@ -71,6 +77,8 @@ describe('a plan', () => {
     ['a scenario', { scenarios: ['lost-updates'] }, /^RZ2001 .*lost-updates.*lost-update\?/],
     ['a file', { scenarios: ['src/scenarios/nothing.ts'] }, /^RZ2001 /],
     ['a kernel', { kernels: ['v6.1', 'v6.x'] }, /^RZ2002 .*v6\.x.*v6\.1/],
+    ['a kernel newer than any known', { kernels: ['v6.2'] }, /^RZ2002 .*v6\.2.*from v5\.14 to v6\.1/],
+    ['a kernel older than any known', { kernels: ['v5.13'] }, /^RZ2002 .*v5\.13.*from v5\.14 to v6\.1/],
     ['a commit', { with: ['0123456789ac'] }, /^RZ2003 /],
     ['a variant', { scenarios: ['lost-update'], variant: 'forgoten' }, /^RZ2004 .*forgotten/],
     ['a variant of nothing', { variant: 'forgotten' }, /^RZ4003 /],

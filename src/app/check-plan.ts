@@ -4,13 +4,12 @@
  *
  * Not here: running them (check-pool.ts), compiling and searching (check-job.ts).
  */
-import { resolve } from 'node:path';
 import { assert } from '../base/assert.js';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Scenario, Variant, Workspace } from '../compiler/api.js';
 import type { CheckResult, Violation } from '../explore/verdict.js';
 import type { CheckOptions, Job, Outcome, Planned, Recorded } from './check-data.js';
-import { packageRoot } from './sources.js';
+import { sourceName } from './sources.js';
 
 /** @returns whether a scenario is meant as a file rather than by its name */
 export function isPath(scenario: string): boolean {
@@ -24,7 +23,7 @@ export function isPath(scenario: string): boolean {
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
   const scenarios = chosenScenarios(workspace, options.scenarios);
   if (options.variant !== undefined) return planVariant(workspace, scenarios, options.variant, options);
-  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...workspace.kernels];
+  const kernels = options.kernels.length > 0 ? [...new Set(options.kernels)] : [...workspace.kernels];
   proveKernels(workspace, scenarios[0], kernels, options);
   const outcomes: Outcome[] = [];
   for (const scenario of scenarios) {
@@ -61,7 +60,8 @@ function planVariant(
     });
   const [scenario] = scenarios;
   const variant = scenario.variants.find((candidate) => candidate.name === name);
-  const kernels = options.kernels.length > 0 ? [...options.kernels] : [...(variant?.kernels ?? workspace.kernels)];
+  const kernels =
+    options.kernels.length > 0 ? [...new Set(options.kernels)] : [...(variant?.kernels ?? workspace.kernels)];
   proveKernels(workspace, scenario, kernels, options, name);
   const job = (kernel: string) => ({ scenario: scenario.name, kernel, variant: name });
   return { outcomes: kernels.map((kernel) => planned(job(kernel), scenario, options)), kernels };
@@ -102,12 +102,13 @@ function recordOf({ kernel, variant: name }: Job, scenario: Scenario, options: C
 function chosenScenarios(workspace: Workspace, wanted: readonly string[]): readonly Scenario[] {
   const { scenarios, kernels } = workspace;
   if (wanted.length === 0) return inOrder(scenarios);
-  return wanted.map((name) => {
+  const chosen = wanted.map((name) => {
     const found = scenarios.find((scenario) => (isPath(name) ? isIn(scenario, name) : scenario.name === name));
     if (!found) workspace.compileScenario(name, { kernel: kernels[0] });
     assert(found !== undefined, `scenario ${name} is compiled but not listed`);
     return found;
   });
+  return [...new Set(chosen)];
 }
 
 /** @returns the scenarios by their names */
@@ -116,7 +117,7 @@ export function inOrder(scenarios: readonly Scenario[]): Scenario[] {
 }
 
 function isIn({ file }: Scenario, path: string): boolean {
-  return file === path || resolve(file) === resolve(path) || resolve(packageRoot, file) === resolve(path);
+  return file === sourceName(path);
 }
 
 function nothingApplies(scenarios: readonly Scenario[], kernels: readonly string[]): Diagnostic {

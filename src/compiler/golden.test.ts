@@ -14,7 +14,7 @@ export const REVERTED = commit('aaaabbbbcccc', 'a thing of its time', 'v5.14', '
 export const POSTED = commit('20210825@example', 'as posted', 'seed');
 export const OLD_WAY = commit('ddddeeeeffff', 'replaced by the posted patch', 'v5.10', 'seed');
 export const EITHER = ZERO_BASED || POSTED;
-export const kernels = ['v5.14', 'seed', 'v5.18', 'v6.1'] as const;
+export const kernels = ['v5.14', 'seed', 'v5.18', 'v6.1', 'v6.12'] as const;
 `;
 
 const KERNEL = `import { type atomic_t, atomic_dec_and_test, atomic_read, READ_ONCE, WRITE_ONCE, cmpxchg } from '../machine/atomic.js';
@@ -119,7 +119,7 @@ export default scenario({
   title: 'two puts',
   question: 'who frees?',
   about: ['Z-00'],
-  expect: { 'v5.14': 'holds', seed: 'holds', 'v5.18': 'violated', 'v6.1': 'not applicable' },
+  expect: { 'v5.14': 'holds', seed: 'holds', 'v5.18': 'violated', 'v6.1': 'not applicable', 'v6.12': 'holds' },
   violates: { 'v5.18': 'freed twice' },
   sizes: { pages: 3 },
   init: () => atomic_set(mem_map[0]._refcount, 2),

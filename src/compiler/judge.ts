@@ -10,7 +10,7 @@ import { Build } from './build.js';
 import { diagnose, diagnoseAt, nearest, placeOf, Refusal, refuse } from './diagnostics.js';
 import { flowProblems } from './flow.js';
 import type { FunctionIR } from './ir.js';
-import { chooseSwitches, findSwitch, isRelease, unknownKernel } from './kernels.js';
+import { chooseSwitches, findSwitch, isKernel, unknownKernel } from './kernels.js';
 import { isMachineFile } from './names.js';
 import { addScenario, type Known, optionsFor, predicatesOf, unknownSize } from './programs.js';
 import type { ScenarioSource } from './scenarioText.js';
@@ -123,7 +123,7 @@ function judgeKernels(source: ScenarioSource, known: Known): Diagnostic[] {
     const message = `\`expect\` does not list ${missing.join(', ')}`;
     found.push(diagnose(entryOf(source, 'expect'), 'scenarioKernels', message, EXPECTATIONS));
   }
-  const isKnown = (kernel: string) => isRelease(kernel) || known.kernels.includes(kernel);
+  const isKnown = (kernel: string) => isKernel(kernel, known.kernels);
   for (const kernel of expect.keys()) {
     if (!isKnown(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), ...at('expect') });
   }

@@ -52,34 +52,47 @@ function* moduleConstants(files: readonly ts.SourceFile[]): Generator<ts.Variabl
   }
 }
 
-/** @returns the switches that are on. @throws InputError RZ2002 for an unknown kernel, RZ2003 for an unknown commit */
+/** @returns the switches that are on. @throws InputError RZ2002 for an unknown kernel; RZ2003 for an unknown commit */
 export function chooseSwitches(
   choice: KernelChoice,
   switches: readonly Switch[],
   kernels: readonly string[],
 ): Set<ts.VariableDeclaration> {
-  const on = new Set(switches.filter((each) => contains(choice.kernel, each, kernels)).map((each) => each.declaration));
+  if (!isKernel(choice.kernel, kernels)) throw new InputError(unknownKernel(choice.kernel, kernels));
+  const on = new Set(switches.filter((each) => contains(choice.kernel, each)).map((each) => each.declaration));
   for (const each of choice.with ?? []) on.add(findSwitch(each, switches).declaration);
   for (const each of choice.without ?? []) on.delete(findSwitch(each, switches).declaration);
   return on;
 }
 
-function contains(kernel: string, { since, until }: Commit, kernels: readonly string[]): boolean {
+function contains(kernel: string, { since, until }: Pick<Commit, 'since' | 'until'>): boolean {
   if (!isRelease(kernel)) {
-    if (!kernels.includes(kernel)) throw new InputError(unknownKernel(kernel, kernels));
     if (until === kernel) return false;
-    return (
-      since === kernel || contains(BASE_OF_SEED, { since, ...(until !== undefined && { until }) } as Commit, kernels)
-    );
+    return since === kernel || contains(BASE_OF_SEED, { since, ...(until !== undefined && { until }) });
   }
   if (!isRelease(since) || compareReleases(since, kernel) > 0) return false;
   return until === undefined || !isRelease(until) || compareReleases(until, kernel) > 0;
 }
 
-/** @returns what to say about a kernel that is neither a release nor one of commits.ts */
+/** @returns whether it is on offer, or a release between two that are (nothing is known of others); any release where none is on offer */
+export function isKernel(kernel: string, kernels: readonly string[]): boolean {
+  if (kernels.includes(kernel)) return true;
+  const [oldest, newest] = span(kernels);
+  if (!isRelease(kernel) || oldest === undefined || newest === undefined) return isRelease(kernel);
+  return compareReleases(oldest, kernel) <= 0 && compareReleases(kernel, newest) <= 0;
+}
+
+/** @returns the oldest and the newest release, [] where there is none */
+function span(kernels: readonly string[]): string[] {
+  const releases = kernels.filter(isRelease).sort(compareReleases);
+  return releases.length === 0 ? [] : [releases[0] as string, releases[releases.length - 1] as string];
+}
+
+/** @returns what to say about a kernel that is none (isKernel) */
 export function unknownKernel(kernel: string, kernels: readonly string[]): Diagnostic {
   const near = nearest(kernel, kernels);
-  const hint = `${near === undefined ? '' : `did you mean ${near}? `}a release such as v6.1, or one of ${kernels.join(', ')}`;
+  const releases = `a release from ${span(kernels).join(' to ')}, or one of ${kernels.join(', ')}`;
+  const hint = near === undefined ? releases : `did you mean ${near}? ${releases}`;
   return { code: CODES.unknownKernel, message: `no kernel ${kernel}`, hint };
 }
 

@@ -113,6 +113,12 @@ function hostOf(parsed: ReadonlyMap<string, ts.SourceFile>): ts.CompilerHost {
   };
 }
 
+/** @returns the names of the files that a text imports by relative path, as `checkSources` will look for them */
+export function relativeImports(name: string, text: string): string[] {
+  const specifiers = ts.preProcessFile(text, true, false).importedFiles.map(({ fileName }) => fileName);
+  return specifiers.filter((specifier) => specifier.startsWith('.')).map((specifier) => besides(name, specifier));
+}
+
 /** `./x.js` beside the importing file, or `refzero/linux/…` for the package's own; both mean the `.ts` text given. */
 function resolveModule(specifier: string, from: string, known: ReadonlyMap<string, unknown>): string | undefined {
   const asSource = specifier.replace(/\.js$/, '.ts');
@@ -121,8 +127,13 @@ function resolveModule(specifier: string, from: string, known: ReadonlyMap<strin
     return known.has(suffix) ? suffix : [...known.keys()].find((name) => name.endsWith(`/${suffix}`));
   }
   if (!asSource.startsWith('.')) return undefined;
-  const path = joinPath(from.slice(0, from.lastIndexOf('/') + 1), asSource);
+  const path = besides(from, specifier);
   return known.has(path) ? path : undefined;
+}
+
+/** @returns the name of the file that `from` means by `specifier` */
+function besides(from: string, specifier: string): string {
+  return joinPath(from.slice(0, from.lastIndexOf('/') + 1), specifier.replace(/\.js$/, '.ts'));
 }
 
 function joinPath(folder: string, relative: string): string {
