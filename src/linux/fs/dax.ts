@@ -155,7 +155,8 @@ function dax_map_entry(vma: VmArea, address: int, entry: dax_entry): vm_fault_t 
 
 /**
  * A write fault; the caller keeps truncate and hole punch away.
- * @param iomap_begin page of the file -> number of the page frame that is its block, which it may have to allocate; below 0: -errno
+ * @param iomap_begin page of the file -> number of the page frame that is its block, which it may have to allocate;
+ *   below 0: -errno
  */
 export function dax_iomap_pte_fault(
   vma: VmArea,

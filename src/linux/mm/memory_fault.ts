@@ -7,8 +7,8 @@
  *
  * Upstream: mm/memory.c, arch/x86/mm/fault.c (5.10, 6.1, 6.12, 7.3).
  * Modelled: write faults on a mapped file: vm_ops->fault is ext4's, the only one; entries that are not present.
- * Left out: getting new anonymous memory, read faults, write protection, per-vma locks (mmap_lock is taken, as all versions may),
- *   retries.
+ * Left out: getting new anonymous memory, read faults, write protection, per-vma locks (mmap_lock is taken, as all
+ *   versions may), retries.
  */
 import type { bool, int } from '../../machine/core.js';
 import { down_read, up_read } from '../../machine/lock.js';

@@ -4,7 +4,8 @@
  *
  * Not here: who may do so when (mm/memory.ts), what a CPU remembers of them (arch/x86/mm/tlb.ts).
  *
- * Upstream: include/linux/pgtable.h, swapops.h, leafops.h (7.3), arch/x86/include/asm/pgtable.h, pgtable_types.h (5.10, 6.1, 7.3).
+ * Upstream: include/linux/pgtable.h, swapops.h, leafops.h (7.3), arch/x86/include/asm/pgtable.h, pgtable_types.h
+ *   (5.10, 6.1, 7.3).
  * Modelled: one level; an entry is empty (0), present, or a swap entry that names a page. Present: writable or not;
  *   devmap, which says device memory that is not counted (special at the same time, as pte_mkdevmap does on x86).
  *   A writable entry is a dirty one: nothing here maps a page writable but for a write.
