@@ -52,6 +52,27 @@ test('a recording', async () => {
   expect(printed).toMatch(/^ {2}page_ref_mod_and_test +1,926 {3}/m);
 });
 
+test('whoever contradicts the recording is told', async () => {
+  const asGiven = (await trace(...LEAK, '--kernel', '7.3')).replace(/\s+/g, ' ');
+  expect(asGiven).toContain('kernel 7.3, as given');
+  expect(asGiven).toContain('RZ3018');
+  expect(asGiven).toContain(
+    'the recording is of Linux 5.10.223-kernlab, and is read by the rules of 7.3, as --kernel says',
+  );
+  const foreign = await trace(LEAK[0], '--meta', 'recordings/7.3-fsdax.meta.json');
+  expect(foreign.replace(/\s+/g, ' ')).toContain(
+    'the recording is of Linux 5.10.223-kernlab, the meta.json of Linux 7.3',
+  );
+  expect(await trace(...LEAK, '--kernel', '5.10')).not.toContain('RZ3018');
+});
+
+test('what is asked for and not there, or never ends, is refused', async () => {
+  expect(await trace(LEAK[0], '--buffer', 'mmb')).toBe('RZ3007');
+  expect(await trace(LEAK[0], '--zone-device', '')).toBe('RZ3012');
+  expect(await trace(LEAK[0], '--page', '0x41005', '--event', 'page_ref_mod')).toBe('RZ4000');
+  expect(await trace('/dev/zero')).toBe('RZ3000');
+});
+
 test('one page, with stacks', async () => {
   const printed = await trace(...LEAK, '--page', '0x41005');
   expect(printed).toMatch(/^page 0x41005: fsdax, idle at 1 on 5.10.223-kernlab$/m);

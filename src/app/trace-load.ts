@@ -65,6 +65,10 @@ async function readWhole(path: string): Promise<Uint8Array> {
   const file = await open(path);
   try {
     const stat = await file.stat();
+    // it may never end
+    if (stat.isCharacterDevice() || stat.isBlockDevice()) {
+      throw new InputError({ code: 'RZ3000', message: `cannot read ${path}: it is a device` });
+    }
     if (!stat.isFile() || stat.size === 0) return await readFile(file);
     if (stat.size > MAX_BYTES) {
       throw new InputError({

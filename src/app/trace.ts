@@ -46,7 +46,9 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const recording = await loadRecording(file, options);
   const { events, diagnostics, kinds } = recording;
   if (events.length === 0 && diagnostics.length > 0 && kinds.length === 0) throw new InputError(...diagnostics);
+  checkBuffer(recording, options.buffer);
   const { kernel, kernelFrom } = kernelOf(given, recording, meta);
+  checkKernel(recording, { given, meta: meta?.kernel });
   const map = new RangeMap([...ranges, ...(meta?.ranges ?? [])]);
   if (kernel) checkRanges(map, kernel, diagnostics);
   return { file, recording, kernel, kernelFrom, ranges: map };
@@ -65,6 +67,38 @@ function kernelOf(given: KernelVersion | undefined, recording: Recording, meta: 
   if (recorded) return { kernel: recorded, kernelFrom: 'recording' as const };
   if (meta?.kernel) return { kernel: meta.kernel, kernelFrom: 'meta' as const };
   return { kernel: undefined, kernelFrom: 'nowhere' as const };
+}
+
+/** Rules of a page's life depend on the kernel: who contradicts the recording may have taken another one's file. */
+function checkKernel(
+  { kernel: text, diagnostics }: Recording,
+  said: Record<'given' | 'meta', KernelVersion | undefined>,
+) {
+  const recorded = text === undefined ? undefined : parseKernelVersion(text);
+  const contradicts = (kernel: KernelVersion | undefined): kernel is KernelVersion =>
+    recorded !== undefined &&
+    kernel !== undefined &&
+    (kernel.major !== recorded.major || kernel.minor !== recorded.minor);
+  if (contradicts(said.given)) {
+    const message = `the recording is of Linux ${recorded?.name}, and is read by the rules of ${said.given.name}, as --kernel says`;
+    diagnostics.push({ code: 'RZ3018', message, hint: 'without --kernel the recording itself is believed' });
+  }
+  if (contradicts(said.meta)) {
+    const message = `the recording is of Linux ${recorded?.name}, the meta.json of Linux ${said.meta.name}`;
+    diagnostics.push({
+      code: 'RZ3018',
+      message,
+      hint: 'its ranges of device memory are hardly those of this recording',
+    });
+  }
+}
+
+/** @throws InputError for a ring buffer that was asked for and is not there */
+function checkBuffer({ buffers }: Recording, wanted: string | undefined): void {
+  if (wanted === undefined || buffers.some(({ name }) => name === wanted)) return;
+  const named = buffers.filter(({ name }) => name !== '').map(({ name }) => name);
+  const hint = named.length > 0 ? `it has ${named.join(', ')}` : 'it has no named one: leave --buffer out';
+  throw new InputError({ code: 'RZ3007', message: `the recording has no ring buffer ${JSON.stringify(wanted)}`, hint });
 }
 
 function checkRanges(map: RangeMap, kernel: KernelVersion, diagnostics: Diagnostic[]): void {

@@ -67,6 +67,9 @@ async function run(file: string, flags: Flags): Promise<number> {
     ...(flags.buffer !== undefined && { buffer: flags.buffer }),
   };
   const limit = limitOf(flags.limit);
+  if (flags.page !== undefined && flags.event !== undefined) {
+    throw new InputError({ code: 'RZ4000', message: '--page and --event are two questions: ask one at a time' });
+  }
   const trace = await openTrace(file, options).finally(() => progress.clear());
   const print = (data: unknown, text: () => string) => {
     process.stdout.write(flags.json ? `${JSON.stringify(data, plainNumbers, 2)}\n` : text());
@@ -93,7 +96,7 @@ function plainNumbers(_key: string, value: unknown): unknown {
 }
 
 function collect(value: string, before: string[]): string[] {
-  return [...before, ...value.split(',').filter((range) => range !== '')];
+  return [...before, ...value.split(',')];
 }
 
 function limitOf(text: string): number {
