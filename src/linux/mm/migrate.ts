@@ -74,7 +74,7 @@ export function remove_migration_ptes(src: Page, dst: Page): void {
   rmap_walk(dst, (vma, address) => remove_migration_pte(dst, vma, address, src));
 }
 
-/** v5.16 on folio_expected_refs: what an unmapped page has when nobody else knows it. */
+/** v6.0 on folio_expected_refs: what an unmapped page has when nobody else knows it. */
 function expected_page_refs(page: Page): int {
   return !SEED && !FREE_EVENT_AT_ZERO && is_device_private_page(page) ? 2 : 1;
 }
