@@ -8,7 +8,8 @@
  * Modelled: for anonymous pages without swap cache. Such a page is not frozen: its count is compared once, and it stays
  *   what it is because the page is locked and no entry leads to it.
  * Left out: the page cache, huge pages, the system's own migration. folio_expected_ref_count of 7.3 also counts
- *   mappings, of which there are none here. Up to v5.17 the entry is set before its mapping is counted; here after.
+ *   mappings, of which there are none here. Up to v5.16 the entry is set before its mapping is counted (1eba86c096e3 turned
+ *   the two around); here after.
  */
 import type { int } from '../../machine/core.js';
 import { spin_lock, spin_unlock } from '../../machine/lock.js';
