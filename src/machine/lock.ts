@@ -2,7 +2,7 @@
 /**
  * Locks, under Linux's names: taking one is one step that blocks, giving it back is one step.
  *
- * A task with a spin lock is not preempted, and so it is an RCU reader (since v5.0; not with PREEMPT_RT).
+ * A task with a spin lock is not preempted, and so it is an RCU reader (since v4.20; not with PREEMPT_RT).
  * Left out: fairness and queueing (any waiter may be next), lockdep, readers blocked by a waiting writer.
  */
 import { type bool, current_task, fail, type int, one_step, type s8, type u8, when } from './core.js';
