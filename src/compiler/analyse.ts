@@ -19,6 +19,21 @@ import { type Offence, offencesIn } from './subset.js';
 
 /** @returns all sources, checked. @throws InputError with every diagnostic found */
 export function analyse(sources: Sources): Workspace {
+  return withinStack(sources, () => analysed(sources));
+}
+
+/** Compilers follow nesting by recursion. @throws InputError RZ2106 where a source is nested deeper than the stack */
+function withinStack<T>({ scenarios }: Sources, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError && error.message.includes('call stack'))) throw error;
+    const hint = `split it; the scenarios are ${scenarios.join(', ')}`;
+    throw new InputError({ code: 'RZ2106', message: 'an expression or block is nested too deeply', hint });
+  }
+}
+
+function analysed(sources: Sources): Workspace {
   const checked = checkSources(sources.files);
   throwIfAny(syntaxAndTypes(checked));
   const diagnostics: Diagnostic[] = [];
@@ -30,8 +45,9 @@ export function analyse(sources: Sources): Workspace {
     commits: switches.map(({ declaration: _, ...commit }) => commit),
     kernels,
     scenarios: [...scenarios.values()].map(({ scenario }) => scenario),
-    compileScenario: (name, choice, variant) => compileScenario(known, name, choice, variant),
-    compileKernel: (choice, params) => compileKernel(known, choice, params ?? new Map()),
+    compileScenario: (name, choice, variant) =>
+      withinStack(sources, () => compileScenario(known, name, choice, variant)),
+    compileKernel: (choice, params) => withinStack(sources, () => compileKernel(known, choice, params ?? new Map())),
     sourceLine: (loc) => sourceLine(checked, loc),
   };
 }

@@ -150,7 +150,10 @@ export function numericLiteral(node: ts.NumericLiteral): number {
   const fraction = /^[\d_]*\.|^\d[\d_]*[eE]/.test(node.getText());
   if (fraction || !Number.isInteger(value))
     refuse(node, 'integers', 'integers only', 'write it without point or exponent');
-  if (!isInt32(value)) refuse(node, 'integers', `${node.getText()} does not fit int`, 'from -2147483648 to 2147483647');
+  const isLowest =
+    value === 2 ** 31 && ts.isPrefixUnaryExpression(node.parent) && node.parent.getText().startsWith('-');
+  if (!isInt32(value) && !isLowest)
+    refuse(node, 'integers', `${node.getText()} does not fit int`, 'from -2147483648 to 2147483647');
   return value;
 }
 

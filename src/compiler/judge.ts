@@ -130,11 +130,18 @@ function judgeKernels(source: ScenarioSource, known: Known): Diagnostic[] {
   for (const kernel of violates.keys()) {
     if (!isKnown(kernel)) found.push({ ...unknownKernel(kernel, known.kernels), ...at('violates') });
   }
-  for (const name of sizes.keys()) {
+  for (const [name, size] of sizes) {
+    if (size > SIZE_MAX) {
+      const hint = `from 0 to ${SIZE_MAX}`;
+      found.push(diagnose(entryOf(source, 'sizes'), 'unknownSize', `${name}: ${size} is no size`, hint));
+    }
     if (!known.sizes.has(name)) found.push({ ...unknownSize(name, known), ...at('sizes') });
   }
   return found;
 }
+
+/** Nobody has the memory for more; `boot` has the same bound. */
+const SIZE_MAX = 2 ** 24;
 
 const EXPECTATIONS = "'holds', 'violated' or 'not applicable'";
 

@@ -7,7 +7,7 @@
  * every access still says through which object it went.
  * Not here: constants and dead code (link-fold.ts); what is a step (link-steps.ts).
  */
-import { assert, InternalError, unreachable } from '../base/assert.js';
+import { assert, unreachable } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } from './ir.js';
 import type { Layout } from './layout.js';
@@ -16,6 +16,8 @@ import { foldExpr, type Surroundings } from './link-expr.js';
 import type { CellAccess, Graph, Node, NodeId, Op, Place } from './link-graph.js';
 
 const MAX_NODES = 400_000;
+/** Calls inside calls. */
+const MAX_DEPTH = 200;
 
 /** Where statements stand: the frame, the jump targets, the calls around. */
 interface Context {
@@ -89,7 +91,8 @@ class Inliner {
   }
 
   #node(op: Op, next: NodeId, place: Place, atomic: boolean, other: NodeId = -1): NodeId {
-    if (this.nodes.length >= MAX_NODES) throw tooLarge(place);
+    if (this.nodes.length >= MAX_NODES)
+      throw tooLarge(place, `more than ${MAX_NODES} operations once its calls are inlined`);
     this.nodes.push({ op, next, other, place, atomic });
     return this.nodes.length - 1;
   }
@@ -229,7 +232,7 @@ class Inliner {
   #call(stmt: Stmt & { op: 'call' }, next: NodeId, place: Place, context: Context): NodeId {
     const callee = this.#program.functions.get(stmt.callee);
     assert(callee !== undefined, `no function ${stmt.callee}`);
-    if (++this.#depth > 200) throw new InternalError(`recursion through ${stmt.callee}`);
+    if (++this.#depth > MAX_DEPTH) throw tooLarge(place, `calls nested more than ${MAX_DEPTH} deep`);
     const frame = new Frame(callee, this.#factsOf(callee), this);
     const hasClosure = stmt.args.some((arg) => arg.op === 'closure');
     const sets: { dst: LocalId; value: Expr }[] = [];
@@ -278,11 +281,11 @@ class Inliner {
   }
 }
 
-function tooLarge(place: Place): InputError {
+function tooLarge(place: Place, what: string): InputError {
   const { file, line, column } = place.loc;
   return new InputError({
     code: 'RZ2101',
-    message: `this task has more than ${MAX_NODES} operations once its calls are inlined`,
+    message: `this task has ${what}`,
     place: { file, line, column },
     hint: 'check a smaller part of it',
   });

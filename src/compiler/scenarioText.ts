@@ -42,6 +42,8 @@ export interface VariantSource {
 
 const KEYS = 'title question about expect violates sizes init tasks never sometimes finally broken'.split(' ');
 const VARIANT_KEYS = 'kernels violates edits functions with without'.split(' ');
+/** src/machine/task.ts: the bits of a mask of CPUs. */
+const TASKS_MAX = 16;
 const EXPECTATIONS: readonly Expectation[] = ['holds', 'violated', 'not applicable'];
 
 /** @returns the scenario of a file. @throws Refusal RZ2007 where it has none, or one that cannot be read */
@@ -89,6 +91,10 @@ function nameOfFile(path: string): string {
 function refuseEmpty({ tasks, sometimes }: ScenarioSource, entries: Map<string, ts.Expression>): void {
   const tasksNode = entries.get('tasks');
   if (tasks.length === 0 && tasksNode) refuse(tasksNode, 'scenarioText', 'a scenario has at least one task');
+  if (tasks.length > TASKS_MAX && tasksNode) {
+    const hint = 'each task has a CPU, and a mask of CPUs has 16 bits; two to four tasks are usual';
+    refuse(tasksNode, 'scenarioText', `${tasks.length} tasks; a scenario has at most ${TASKS_MAX}`, hint);
+  }
   const node = entries.get('sometimes');
   if (sometimes.length === 0 && node) {
     refuse(node, 'scenarioText', '`sometimes` is empty', 'state what shows that the interesting situation was reached');
@@ -256,6 +262,20 @@ class Reader {
       with: this.texts(entries.get('with')),
       without: this.texts(entries.get('without')),
     };
+    if (variant.kernels.length === 0)
+      refuse(
+        expression,
+        'scenarioText',
+        `the broken variant ${name} names no kernel`,
+        "kernels: ['v7.3']: where it must be violated",
+      );
+    if (['edits', 'functions', 'with', 'without'].every((key) => this.list(entries.get(key)).length === 0))
+      refuse(
+        expression,
+        'scenarioText',
+        `the broken variant ${name} changes nothing`,
+        'edits, functions, with or without',
+      );
     return [variant, { node: expression, violates: entries.get('violates') ?? expression, edits, standIns }];
   }
 

@@ -90,7 +90,9 @@ export function checkSources(texts: ReadonlyMap<string, string>): Checked {
     ...program.getSemanticDiagnostics(),
   ];
   const files = [...texts.keys()].map((name) => parsed.get(name)).filter((file) => file !== undefined);
-  const errors = found.filter(({ code }) => !MISLED.has(code) && code !== NO_LIBRARY).map(typeError);
+  const errors = found
+    .filter(({ code }) => !MISLED.has(code) && code !== NO_LIBRARY)
+    .map((error) => typeError(error, files));
   return { program, checker: program.getTypeChecker(), files, errors };
 }
 
@@ -147,7 +149,27 @@ function joinPath(folder: string, relative: string): string {
   return parts.join('/');
 }
 
-function typeError(error: ts.Diagnostic): TypeError {
+/** @returns where a name that nobody imported could come from: src/machine and src/linux export it */
+function importHint(name: string | undefined, files: readonly ts.SourceFile[]): { hint?: string } {
+  const owner = files.find(({ fileName, statements }) => {
+    return /^src\/(machine|linux)\//.test(fileName) && statements.some((statement) => exportsName(statement, name));
+  });
+  if (!owner) return {};
+  return { hint: `import { ${name} } from 'refzero/${owner.fileName.slice('src/'.length).replace(/\.ts$/, '.js')}'` };
+}
+
+function exportsName(statement: ts.Statement, name: string | undefined): boolean {
+  const isExported =
+    ts.canHaveModifiers(statement) && statement.modifiers?.some(({ kind }) => kind === ts.SyntaxKind.ExportKeyword);
+  if (!isExported) return false;
+  if (ts.isVariableStatement(statement)) {
+    return statement.declarationList.declarations.some((declaration) => declaration.name.getText() === name);
+  }
+  const declares = ts.isFunctionDeclaration(statement) || ts.isInterfaceDeclaration(statement);
+  return (declares || ts.isTypeAliasDeclaration(statement)) && statement.name?.text === name;
+}
+
+function typeError(error: ts.Diagnostic, files: readonly ts.SourceFile[]): TypeError {
   const message = ts.flattenDiagnosticMessageText(error.messageText, '\n');
   const { file, start = 0, length = 1 } = error;
   const place = file && { place: placeAt(file, start, start + length) };
@@ -175,7 +197,9 @@ function typeError(error: ts.Diagnostic): TypeError {
     return { diagnostic: { code: CODES.scenarioText, message: short, ...place, hint }, ...range };
   }
   const isStale = error.code === 2339 && message.includes("type 'never'");
-  const hint = isStale ? { hint: 'TypeScript believes an earlier test of this field: read it again into a const' } : {};
+  const hint = isStale
+    ? { hint: 'TypeScript believes an earlier test of this field: read it again into a const' }
+    : importHint(name, files);
   return {
     diagnostic: { code: CODES.typescript, message: `${message} (TS${error.code})`, ...place, ...hint },
     ...range,
