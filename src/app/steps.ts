@@ -43,12 +43,19 @@ export function listSteps(workspace: Workspace, scenario: string, choice: Kernel
 function stepsOf(workspace: Workspace, { points, graph }: LinkedTask): StepText[] {
   const steps = points.flatMap((point) => {
     if (!point) return [];
-    const node = graph.nodes[point.node];
+    const node = firstAccess(graph.nodes[point.node], graph);
     const stack = framesOf(node.place);
     const kind = kindOf(node, graph);
     return [{ kind, operation: operationOf(node.place), stack, source: workspace.sourceLine(stack[0]) }];
   });
   return steps.sort(byPlace).map((step, index) => ({ number: index + 1, ...step }));
+}
+
+/** A task starts with its local work, every other step with what it is called by. */
+function firstAccess(start: Node, { nodes }: Graph): Node {
+  let node = start;
+  while (node.op.op === 'set' || node.op.op === 'jump') node = nodes[node.next];
+  return node;
 }
 
 function byPlace(a: Pick<StepText, 'stack'>, b: Pick<StepText, 'stack'>): number {
@@ -79,7 +86,7 @@ function isGuarded(enter: Node, { nodes }: Graph): boolean {
   const pending = [enter];
   for (let node = pending.pop(); node; node = pending.pop()) {
     if (node.op.op === 'guard') return true;
-    if (seen.has(node) || !node.atomic) continue;
+    if (seen.has(node) || !node.atomic || (node.op.op === 'enter' && node !== enter)) continue;
     seen.add(node);
     pending.push(...successors(node).map((id) => nodes[id]));
   }
