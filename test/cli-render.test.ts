@@ -297,6 +297,14 @@ describe('the exit code', () => {
 });
 
 describe('errors', () => {
+  it('are shown as far as somebody reads', () => {
+    const diagnostics = Array.from({ length: 3000 }, (_, i) => ({ code: 'RZ1000', message: `wrong ${i}` }));
+    const { text } = renderError(new InputError(...diagnostics), SCREEN, false);
+    expect(text).toContain('wrong 19\n');
+    expect(text).not.toContain('wrong 20\n');
+    expect(text).toMatch(/\nand 2980 more\n$/);
+  });
+
   const place = { file: 'my/scenario.ts', line: 12, column: 5, text: '\tlet x = page;', length: 99 };
 
   it('show the place, the line, a caret and a hint', async () => {

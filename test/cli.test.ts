@@ -112,6 +112,25 @@ function file(name: string, text: string): string {
   return path;
 }
 
+describe('wrong input', () => {
+  it('is data as well where data is asked for', async () => {
+    const { exit, stdout, stderr } = await refzero(['check', 'nosuch', '--json']);
+    expect(exit).toBe(2);
+    expect(JSON.parse(stdout)).toMatchObject({ error: { exit: 2, diagnostics: [{ code: 'RZ2001' }] } });
+    expect(stderr).toMatch(/^error\[RZ2001\]: no scenario nosuch\n/);
+  });
+
+  it.each([
+    ['--kernel', ''],
+    ['--kernel', 'v6.1,'],
+    ['--with', ''],
+  ])('is a name that is missing: %s %j', async (option, value) => {
+    const { exit, stderr } = await refzero(['check', 'lost-update', option, value]);
+    expect(exit).toBe(2);
+    expect(stderr).toMatch(/^error\[RZ4000\]: a name is missing/);
+  });
+});
+
 describe("a file of the user's", () => {
   it('is checked like any other', async () => {
     const { exit, stdout, stderr } = await refzero(['check', file('own.ts', OWN), '--kernel', 'v7.3']);

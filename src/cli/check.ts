@@ -109,7 +109,8 @@ async function checkWithProgress(options: CheckOptions): Promise<CheckReport> {
 /** @returns one check in full; of many, those that are not as recorded in full, and then the table of all */
 export function renderReport(report: CheckReport, options: CheckOptions, screen: Screen): string {
   const replayOf = ({ scenario }: Outcome): Replay => ({
-    scenario: options.scenarios.find((named) => named.endsWith(`/${scenario}.ts`)) ?? scenario,
+    scenario:
+      options.scenarios.find((named) => named === `${scenario}.ts` || named.endsWith(`/${scenario}.ts`)) ?? scenario,
     with: options.with,
     without: options.without,
   });
@@ -131,8 +132,11 @@ export function exitOf({ outcomes }: CheckReport): number {
   return outcomes.length === 0 || outcomes.some(undecided) ? EXIT.inconclusive : EXIT.ok;
 }
 
+/** Nothing between two commas is a name that nobody has; passed over, it would mean all. */
 function list(value: string, before: string[] = []): string[] {
-  return [...before, ...value.split(',').filter((name) => name !== '')];
+  const names = value.split(',').map((name) => name.trim());
+  if (names.includes('')) throw new InputError({ code: 'RZ4000', message: `a name is missing in '${value}'` });
+  return [...before, ...names];
 }
 
 function wholeNumber(option: string): (value: string) => number {

@@ -9,6 +9,9 @@ import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Screen, Style } from './terminal.js';
 import { wrap } from './terminal.js';
 
+/** Of a file that is no TypeScript at all there are thousands. */
+const SHOWN_MAX = 20;
+
 export const EXIT = { ok: 0, finding: 1, wrongInput: 2, inconclusive: 3, internal: 70, interrupted: 130 } as const;
 
 /** @returns the message, the place, the line with a caret under what is meant, and the hint */
@@ -53,7 +56,9 @@ function caretLines(
 export function renderError(error: unknown, screen: Screen, debug: boolean): { text: string; exit: number } {
   const { style } = screen;
   if (error instanceof InputError) {
-    const text = error.diagnostics.map((diagnostic) => renderDiagnostic(diagnostic, screen)).join('\n');
+    const shown = error.diagnostics.slice(0, SHOWN_MAX).map((diagnostic) => renderDiagnostic(diagnostic, screen));
+    const rest = error.diagnostics.length - shown.length;
+    const text = shown.join('\n') + (rest > 0 ? `\nand ${rest} more\n` : '');
     return { text, exit: EXIT.wrongInput };
   }
   const message = error instanceof Error ? error.message : String(error);
@@ -62,4 +67,12 @@ export function renderError(error: unknown, screen: Screen, debug: boolean): { t
   const how = debug ? stack : 'hint: run it again with REFZERO_DEBUG=1 in the environment, and add what it prints.\n';
   const text = `${style.bad(said)}\nThis is a bug in refzero. Please report it, with the command that you ran.\n${how}`;
   return { text, exit: EXIT.internal };
+}
+
+/** @returns the same as data, for `--json` */
+export function errorData(
+  error: unknown,
+): { exit: number; diagnostics: readonly Diagnostic[] } | { exit: number; message: string } {
+  if (error instanceof InputError) return { exit: EXIT.wrongInput, diagnostics: error.diagnostics };
+  return { exit: EXIT.internal, message: error instanceof Error ? error.message : String(error) };
 }

@@ -8,7 +8,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { InputError } from '../base/diagnostic.js';
-import { EXIT, renderError } from './errors.js';
+import { EXIT, errorData, renderError } from './errors.js';
 import { printable, screenOf } from './terminal.js';
 
 type Register = (program: Command) => void;
@@ -64,6 +64,7 @@ main(process.argv.slice(2)).catch((error: unknown) => {
     return;
   }
   const { text, exit } = renderError(own, screenOf(process.stderr, process.env), Boolean(process.env.REFZERO_DEBUG));
+  if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ error: errorData(own) }, null, 2)}\n`);
   process.stderr.write(printable(text));
   process.exitCode = exit;
 });
