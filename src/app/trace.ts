@@ -7,6 +7,7 @@ import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { type PageLife, pageLife } from '../conform/page-life.js';
 import { type PfnRange, parseRange, RangeMap } from '../conform/ranges.js';
 import { type KindSummary, summarize } from '../conform/summary.js';
+import { judge, type Verdict } from '../conform/verdict.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
 import { kindExists } from '../spec/rest.js';
 import { describe } from '../trace/describe.js';
@@ -128,6 +129,7 @@ export interface TraceReport {
   kinds: { name: string; system: string; count: number }[];
   ranges: readonly PfnRange[];
   pages: KindSummary[];
+  verdict: Verdict;
   diagnostics: Diagnostic[];
 }
 
@@ -176,9 +178,12 @@ export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTr
       .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
     ranges: ranges.ranges,
     pages: lives.kinds,
+    verdict: judge(recording, lives, ranges, kernel),
     diagnostics,
   };
 }
+
+export { accuses } from '../conform/verdict.js';
 
 /** One page. @throws InputError where the number is none, or the recording has no event of the page */
 export function pageOf({ recording, ranges, kernel, file }: OpenTrace, pfnText: string): PageLife {

@@ -164,7 +164,7 @@ export function renderPage(life: PageLife, trace: OpenTrace, screen: Screen): st
   const lines = [style.bold(`page ${pfn}: ${kind}${idle}${kernel}`), `${count(life.events.length, 'event')}; ${lives}`];
   lines.push(...basisLines(life, width), '');
   lines.push(style.bold(`${'time'.padStart(13)} cpu ${'task'.padEnd(17)}${'operation'.padEnd(30)}count`));
-  for (const event of life.events) lines.push(...pageEventLines(event, trace, screen));
+  for (const event of life.events) lines.push(...pageEventLines(event, trace.recording.unit, screen));
   if (facts.underflows > 0) lines.push('', style.bad(`the count fell below zero ${count(facts.underflows, 'time')}`));
   if (trace.recording.diagnostics.length > 0) lines.push('', ...diagnosticLines(trace.recording.diagnostics, screen));
   return `${lines.join('\n')}\n`;
@@ -185,14 +185,15 @@ function basisLines({ facts, lossy }: PageLife, width: number): string[] {
   return hang([parts, ...more].join('; '), width, 2);
 }
 
-function pageEventLines(event: PageEvent, trace: OpenTrace, { style, width }: Screen): string[] {
+/** One event of a page; its stack, where it has one, below it. */
+export function pageEventLines(event: PageEvent, unit: 'ns' | 'ticks', { style, width }: Screen): string[] {
   const task = clean(`${event.comm === '' ? '<...>' : event.comm}-${event.pid}`);
   const before = event.before === undefined ? '?' : String(event.before);
   const after = event.after === undefined ? '?' : String(event.after);
   const silent = event.before === undefined && event.after === undefined;
   const counts = silent ? '' : before === after ? after : `${before} -> ${after}`;
   const mark = event.begins && event.ends ? 'begins, ends' : event.begins ? 'begins' : event.ends ? 'ends' : '';
-  const head = `${timeText(event.time, trace)} ${String(event.cpu).padStart(3)} ${task.padEnd(17)}`;
+  const head = `${timeText(event.time, unit)} ${String(event.cpu).padStart(3)} ${task.padEnd(17)}`;
   const what = `${operation(event).padEnd(30)}${counts}`.trimEnd();
   const tail = mark === '' ? '' : `  ${style.good(mark)}`;
   // long names and counts go to a line of their own
@@ -216,8 +217,8 @@ function operation({ event, val, ret, order }: PageEvent): string {
 }
 
 /** Seconds with the decimals that the recording has, at most microseconds; ticks as they are. */
-function timeText(time: bigint, { recording }: OpenTrace): string {
-  if (recording.unit === 'ticks') return String(time).padStart(13);
+function timeText(time: bigint, unit: 'ns' | 'ticks'): string {
+  if (unit === 'ticks') return String(time).padStart(13);
   const micros = (time + 500n) / 1000n;
   return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`.padStart(13);
 }
@@ -226,7 +227,7 @@ function timeText(time: bigint, { recording }: OpenTrace): string {
 export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { width }: Screen): string {
   const texts = lines.flatMap(({ time, cpu, pid, comm, fields }) => {
     const task = clean(`${comm === '' ? '<...>' : comm}-${pid}`);
-    const head = `${timeText(time, trace)} ${String(cpu).padStart(3)} ${task}`;
+    const head = `${timeText(time, trace.recording.unit)} ${String(cpu).padStart(3)} ${task}`;
     return [head, ...wrap(clean(fields), width - 18).map((line) => `${' '.repeat(18)}${line}`)];
   });
   return `${texts.join('\n')}\n`;

@@ -5,12 +5,13 @@
  * Not here: reading and counting (src/app/trace.ts), and how results look (trace-render.ts).
  */
 import type { Command } from 'commander';
-import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
+import { accuses, eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { screenOf } from './terminal.js';
 import { renderEvents, renderPage, renderReport } from './trace-render.js';
+import { renderVerdict } from './trace-verdict.js';
 
 interface Flags {
   meta?: string;
@@ -27,13 +28,14 @@ const EXAMPLES = `
 FILE is a trace.dat (version 6 or 7) or ftrace text, plain or in .gz, .xz or .zst.
 
 Examples:
-  refzero trace trace.dat                                     kernel, losses, events, lives
+  refzero trace trace.dat                                     kernel, losses, events, lives, verdict
   refzero trace trace.dat --zone-device 0x40000-0x4ffff=fsdax lives of device pages too
   refzero trace trace.dat --page 0x40603                      one page's life with stacks
   refzero trace trace.txt.gz --kernel 6.12                    a text does not name its kernel
 
 Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma.
-Exit codes: 0 the file was read, if only in part; 2 wrong input; 70 a bug in refzero.`;
+Exit codes: 0 the file was read, if only in part, and nobody is accused; 1 a reference was leaked or put too often, for
+certain or likely; 2 wrong input; 70 a bug in refzero.`;
 
 /** Adds the command to the program. */
 export function traceCommand(program: Command): void {
@@ -82,7 +84,8 @@ async function run(file: string, flags: Flags): Promise<number> {
     print(lines, () => renderEvents(lines, trace, screen));
   } else {
     const report = reportOf(trace);
-    print(report, () => renderReport(report, screen));
+    print(report, () => `${renderReport(report, screen)}\n${renderVerdict(report, screen)}`);
+    if (accuses(report.verdict)) return EXIT.finding;
   }
   return EXIT.ok;
 }

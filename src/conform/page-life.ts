@@ -107,7 +107,8 @@ export function pageLife(
 
 const told = (count: number): number | undefined => (count === UNKNOWN ? undefined : count);
 
-function eventOf(recording: Recording, row: number, kernel: KernelVersion | undefined): PageEvent {
+/** The event in `row`, its counts not filled in. */
+export function eventOf(recording: Recording, row: number, kernel: KernelVersion | undefined): PageEvent {
   const { events, kinds, comms, stacks, timeBase } = recording;
   const kind = kinds[events.kind[row]];
   const has = (bit: number) => (kind.has & bit) !== 0;

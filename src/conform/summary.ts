@@ -3,9 +3,10 @@
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
-import { LIFE, LifeFinder, type Lives } from './lives.js';
+import { LIFE, LifeFinder, type Lives, type PageFacts } from './lives.js';
 import { indexPages, type PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
+import type { Counts } from './rebuild.js';
 
 /** One kind of page. The lives obey `underWay + began === ended + endUnseen + open`. */
 export interface KindSummary {
@@ -35,9 +36,24 @@ export interface KindSummary {
   openPages: number[];
 }
 
+/** Bits of `LivesOf.facts`. */
+export const FACT = {
+  /** the count follows from what operations returned */
+  returned: 1,
+  /** the events do not add up */
+  jump: 2,
+  underflow: 4,
+} as const;
+
 export interface LivesOf {
   index: PageIndex;
   lives: Lives;
+  /** the count before and after each event of the index */
+  counts: Counts;
+  /** by page of the index: a bit set of `FACT` */
+  facts: Uint8Array;
+  /** lives of page `p` are `[firstLife[p], firstLife[p + 1])` */
+  firstLife: Uint32Array;
   kinds: KindSummary[];
   /** ZONE_DEVICE kinds that were left out because the kernel is not known */
   skipped: PageKind[];
@@ -53,8 +69,11 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   const finder = new LifeFinder(recording, index);
   const byKind = new Map<PageKind, KindSummary>();
   const skipped = new Set<PageKind>();
+  const bits = new Uint8Array(index.pages.length);
+  const firstLife = new Uint32Array(index.pages.length + 1);
   for (let page = 0; page < index.pages.length; page++) {
     const kind = ranges.kindOf(index.pages[page]);
+    firstLife[page + 1] = firstLife[page];
     if (kind !== 'ordinary' && !kernel) {
       skipped.add(kind);
       continue;
@@ -62,6 +81,8 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
     let summary = byKind.get(kind);
     if (!summary) byKind.set(kind, (summary = empty(kind, kernel ?? ANY_KERNEL)));
     const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
+    firstLife[page + 1] = finder.lives.length;
+    bits[page] = factBits(facts);
     summary.pages++;
     summary.made += facts.made;
     summary.gone += facts.gone;
@@ -71,7 +92,14 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   }
   countLives(finder.lives, byKind);
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
-  return { index, lives: finder.lives, kinds, skipped: [...skipped] };
+  const { lives, counts } = finder;
+  return { index, lives, counts, facts: bits, firstLife, kinds, skipped: [...skipped] };
+}
+
+function factBits({ basis, jumps, underflows }: PageFacts): number {
+  return (
+    (basis === 'returned' ? FACT.returned : 0) | (jumps > 0 ? FACT.jump : 0) | (underflows > 0 ? FACT.underflow : 0)
+  );
 }
 
 function empty(kind: PageKind, kernel: KernelVersion): KindSummary {

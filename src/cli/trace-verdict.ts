@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The verdict on a recording, as text: suspects with their evidence, worst first, and what could not be judged. */
+import { accuses, type TraceReport } from '../app/trace.js';
+import type { Suspect, Verdict } from '../conform/verdict.js';
+import { count, grouped, hang, type Screen } from './terminal.js';
+import { clean, pageEventLines } from './trace-render.js';
+
+type Reason = Suspect['reasons'][number];
+type Unjudged = Verdict['unjudged'][number]['reason'];
+
+/** @returns the verdict of `refzero trace FILE`, ended by a newline */
+export function renderVerdict({ verdict, unit, lost }: TraceReport, screen: Screen): string {
+  const { style, width } = screen;
+  const { suspects } = verdict;
+  const accused = accuses(verdict);
+  const pages = suspects.reduce((sum, suspect) => sum + suspect.count, 0);
+  const stories = `${count(pages, 'page')} with ${suspects.length === 1 ? 'one story' : `${suspects.length} stories`}`;
+  const lines = accused
+    ? [style.bad(`verdict: ${stories}`)]
+    : [style.good('verdict: nobody is accused'), ...(suspects.length > 0 ? [`weaker: ${stories}`] : [])];
+  for (const suspect of suspects) lines.push('', ...suspectLines(suspect, verdict, unit, screen));
+  const open = unjudgedTexts(verdict, lost.gaps > 0);
+  lines.push(
+    '',
+    style.bold('not judged'),
+    ...open.flatMap((text) => hang(text, width - 2, 2).map((line) => `  ${line}`)),
+  );
+  return `${lines.join('\n')}\n`;
+}
+
+function suspectLines(suspect: Suspect, { stacks }: Verdict, unit: 'ns' | 'ticks', screen: Screen): string[] {
+  const { style, width } = screen;
+  const { confidence, path, reasons, evidence } = suspect;
+  const indented = (text: string) => hang(text, width - 2, 2).map((line) => `  ${line}`);
+  const head = hang(`${confidence}: ${headline(suspect)}`, width, 2);
+  const lines = head.map(confidence === 'certain' || confidence === 'likely' ? style.bad : style.warn);
+  if (path.length > 0) lines.push(...indented(`at ${path.map(clean).join(' < ')}`));
+  lines.push(...indented(`by ${suspect.tasks.map(clean).join(', ')}${ageText(suspect, unit)}`));
+  const story = suspect.count === 1 ? '' : `${grouped(suspect.count)} pages, same story: `;
+  const pages = suspect.pages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
+  lines.push(...indented(`${story || 'page '}${pages}${suspect.count > suspect.pages.length ? ' ...' : ''}`));
+  const why = reasons.map((reason) => reasonText(reason, stacks)).join('; ');
+  const unless =
+    confidence === 'possible' ? '; but io_uring unpins after its task, and without stacks it is not told apart' : '';
+  lines.push(...indented(`because ${why}${unless}`));
+  for (const event of evidence) lines.push(...pageEventLines({ ...event, stack: undefined }, unit, screen));
+  return lines;
+}
+
+function headline({ fault, kind, references, site, count: pages }: Suspect): string {
+  const who = site === null ? '' : ` by ${clean(site)}`;
+  const what = kind === 'ordinary' ? '' : `${kind} `;
+  const many = pages === 1 ? `a ${what}page` : `each of ${grouped(pages)} ${what}pages`;
+  switch (fault) {
+    case 'below zero':
+      return `the count of ${many} was brought to ${references}${who}`;
+    case 'pin':
+      return `${many} was pinned${who} and never unpinned (${grouped(references)} of its count)`;
+    case 'allocation':
+      return `${many} was allocated${who} and never freed`;
+    case 'reference':
+      return `${references === 1 ? 'one reference' : `${grouped(references)} references`} to ${many} taken${who} and never put`;
+  }
+}
+
+function ageText({ age }: Suspect, unit: 'ns' | 'ticks'): string {
+  if (age === null) return '';
+  return unit === 'ticks' ? `, ${grouped(age)} ticks before the end` : `, ${(age / 1e6).toFixed(3)} ms before the end`;
+}
+
+function reasonText(reason: Reason, stacks: boolean): string {
+  switch (reason) {
+    case 'negative':
+      return 'it was put more often than it was taken';
+    case 'unmapped':
+      return 'nothing maps the page any more';
+    case 'aboveIdle':
+      return 'it counts more than an idle page, and no mapping accounts for that';
+    case 'takerGone':
+      return stacks ? 'its task has exited' : 'its task seems to have exited (its last events are frees)';
+    case 'neverGivenBack':
+      return 'nothing taken on this path was ever given back';
+    case 'untouched':
+      return 'nobody has touched the page since';
+    case 'longerThanUsual':
+      return 'it is held four times as long as any other from there';
+  }
+}
+
+function unjudgedTexts({ unjudged, pending, stacks }: Verdict, gaps: boolean): string[] {
+  const texts = unjudged.map(({ reason, pages }) => unjudgedText(reason, count(pages, 'page'), pending));
+  if (gaps) texts.push('what happened while events were lost');
+  if (!stacks)
+    texts.push('without stacks (trace-cmd record -T): who took, allocations that were never freed, kernel memory');
+  texts.push('a put too many that only frees a page too early: its counts are those of a correct life');
+  return texts;
+}
+
+function unjudgedText(reason: Unjudged, pages: string, pending: readonly string[]): string {
+  switch (reason) {
+    case 'inUse':
+      return `${pages} in use at the end, as page cache, page tables, slabs and memory of tasks are`;
+    case 'pending':
+      return `${pages} held by ${pending.map(clean).join(', ')}: given back later, by others`;
+    case 'large':
+      return `${pages} of large folios: the count of mappings does not tell whether they are mapped`;
+    case 'young':
+      return `${pages} held for no longer than is usual there`;
+    case 'device':
+      return `${pages} of device memory in use, as far as their mappings tell`;
+    case 'taker':
+      return `${pages} held by who may still be there, or is not known`;
+  }
+}

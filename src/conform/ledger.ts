@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Which reference a put gives back. A page's events are walked with the list of its open references; each put closes the one
+ * that fits best: by what the balanced lives of the same recording show, by the same function and task, by names, by size and
+ * by time, in this order. A guess where several fit; what it decides is only which taker is named, never whether one is.
+ */
+import { affinity, PIN_BIAS } from '../spec/call-paths.js';
+import { OP, type Op, UNKNOWN } from '../spec/ops.js';
+import type { RestRule } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import type { PageIndex } from './page-index.js';
+import type { Counts } from './rebuild.js';
+import type { Sites } from './sites.js';
+
+/** Open references that are told apart on one page; older ones beyond that are lumped together. */
+const DEPTH = 64;
+
+export class Ledger {
+  /** open references of the page walked last: where taken (row, -1 before the recording) and how many */
+  readonly rows = new Int32Array(DEPTH);
+  readonly amounts = new Int32Array(DEPTH);
+  size = 0;
+  /** by site: references taken and given back, and the longest time that one was held */
+  readonly closed = new Map<number, { times: number; longest: number }>();
+  private readonly pairs = new Map<number, number>();
+  private readonly gives = new Map<number, number>();
+  private learning = true;
+  private silent = false;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly index: PageIndex,
+    private readonly counts: Counts,
+    private readonly sites: Sites,
+  ) {}
+
+  /** First all pages are learnt from, then walked. */
+  learn(on: boolean): void {
+    this.learning = on;
+  }
+
+  /** Walks one page to its last event; what is open then is in `rows` and `amounts`. A silent walk adds nothing to what is known. */
+  page(page: number, rule: RestRule, silent = false): void {
+    this.silent = silent;
+    const { starts, rows, ops } = this.index;
+    const { before, after } = this.counts;
+    const { kind } = this.recording.events;
+    this.size = 0;
+    const from = starts[page];
+    const first = before[from];
+    if (first !== UNKNOWN && first > rule.idle) this.open(-1, first - rule.idle);
+    for (let at = from; at < starts[page + 1]; at++) {
+      const op = ops[kind[rows[at]]] as Op;
+      if (op === OP.alloc) continue;
+      if (op === OP.set || op === OP.free) {
+        this.size = 0;
+        if (op === OP.set && after[at] > rule.idle) this.open(rows[at], after[at] - rule.idle);
+        continue;
+      }
+      if (op === OP.freeze) continue;
+      if (op === OP.unfreeze) this.adjust(rows[at], after[at] - rule.idle);
+      else if (after[at] !== UNKNOWN && before[at] !== UNKNOWN) {
+        const delta = after[at] - before[at];
+        if (delta > 0) this.open(rows[at], delta);
+        else if (delta < 0) this.give(rows[at], -delta);
+      }
+      if (after[at] !== UNKNOWN && after[at] <= rule.idle) this.size = 0;
+    }
+  }
+
+  private open(row: number, amount: number): void {
+    if (this.size === DEPTH) {
+      // the oldest two become one of unknown origin
+      this.amounts[1] += this.amounts[0];
+      this.rows[1] = -1;
+      this.rows.copyWithin(0, 1);
+      this.amounts.copyWithin(0, 1);
+      this.size--;
+    }
+    this.rows[this.size] = row;
+    this.amounts[this.size++] = amount;
+  }
+
+  /** A page that is unfrozen has the count that was meant for it: splitting and migration move references without events. */
+  private adjust(row: number, wanted: number): void {
+    let sum = 0;
+    for (let at = 0; at < this.size; at++) sum += this.amounts[at];
+    if (wanted > sum) this.open(row, wanted - sum);
+    else if (wanted < sum) this.give(row, sum - wanted);
+  }
+
+  private give(row: number, amount: number): void {
+    const site = this.sites.of(row);
+    if (this.learning && this.size === 1) this.remember(this.sites.of(this.rows[0]), site);
+    let left = amount;
+    while (left > 0 && this.size > 0) {
+      const at = this.best(row, site, left);
+      const part = Math.min(left, this.amounts[at]);
+      this.amounts[at] -= part;
+      left -= part;
+      if (this.amounts[at] > 0) continue;
+      if (!this.learning && !this.silent) this.close(this.rows[at], row);
+      this.rows.copyWithin(at, at + 1, this.size);
+      this.amounts.copyWithin(at, at + 1, this.size);
+      this.size--;
+    }
+  }
+
+  private remember(take: number, give: number): void {
+    if (take === 0 || give === 0) return;
+    const key = take * 0x100000 + give;
+    this.pairs.set(key, (this.pairs.get(key) ?? 0) + 1);
+    this.gives.set(give, (this.gives.get(give) ?? 0) + 1);
+  }
+
+  private close(taken: number, given: number): void {
+    if (taken < 0) return;
+    const { time } = this.recording.events;
+    const site = this.sites.of(taken);
+    const held = time[given] - time[taken];
+    const known = this.closed.get(site);
+    if (!known) this.closed.set(site, { times: 1, longest: held });
+    else {
+      known.times++;
+      if (held > known.longest) known.longest = held;
+    }
+  }
+
+  private best(row: number, site: number, amount: number): number {
+    let best = 0;
+    let most = Number.NEGATIVE_INFINITY;
+    for (let at = this.size - 1; at >= 0; at--) {
+      const score = this.score(at, row, site, amount) - (this.size - 1 - at) * 0.01;
+      if (score <= most) continue;
+      most = score;
+      best = at;
+    }
+    return best;
+  }
+
+  private score(at: number, row: number, site: number, amount: number): number {
+    const taken = this.rows[at];
+    const open = this.amounts[at];
+    let score = open === amount ? 1 : 0;
+    // a pin is given back whole, a plain put takes nothing off it
+    if (open >= PIN_BIAS - 1 && amount < PIN_BIAS - 1) score -= 16;
+    const take = this.sites.of(taken);
+    if (take === 0 || site === 0) return score;
+    const { pid } = this.recording.events;
+    if (this.sites.holders[take] === this.sites.holders[site]) score += pid[taken] === pid[row] ? 6 : 3;
+    score += affinity(this.sites.paths[take].take, this.sites.paths[site].give);
+    const all = this.gives.get(site);
+    if (all !== undefined) score += (8 * (this.pairs.get(take * 0x100000 + site) ?? 0)) / all;
+    return score;
+  }
+}

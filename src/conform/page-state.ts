@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What a page was when it was last seen: mapped, anonymous, on the LRU; as far as its last event tells. */
+import { type KernelVersion, since } from '../spec/kernel-version.js';
+import { pageFlagNames } from '../spec/page-flags.js';
+import { HAS, LOW_WORD, MAPPING_HIDDEN } from '../trace/columns.js';
+import type { Recording } from '../trace/recording.js';
+
+export interface PageState {
+  /** page table entries that map it, undefined where that is not known */
+  mapped: number | undefined;
+  /** anonymous memory; undefined where the pointer is hidden or hashed */
+  anon: boolean | undefined;
+  /** names of flags, undefined where their order is not known for the kernel */
+  flags: ReadonlySet<string> | undefined;
+}
+
+/** The state that event `row` shows. */
+export function stateAt(recording: Recording, row: number, kernel: KernelVersion | undefined): PageState {
+  const { events, kinds, flagTexts } = recording;
+  const { has } = kinds[events.kind[row]];
+  let flags: string | undefined;
+  if (has & HAS.flags) {
+    const low = events.flagsWords[row * 2 + LOW_WORD];
+    flags = flagTexts ? flagTexts.text(low) : kernel && pageFlagNames(low, kernel);
+  }
+  return {
+    mapped: has & HAS.mapcount && kernel ? mappings(events.mapcount[row], kernel) : undefined,
+    anon: has & HAS.mapping ? isAnon(recording, row) : undefined,
+    flags: flags === undefined ? undefined : new Set(flags.split('|')),
+  };
+}
+
+/** 6eca32567455 (v6.10) shows the raw field, which starts at -1 and holds a type for pages that cannot be mapped. */
+function mappings(mapcount: number, kernel: KernelVersion): number {
+  return Math.max(0, since(kernel, 6, 10) ? mapcount + 1 : mapcount);
+}
+
+/** PAGE_MAPPING_ANON is bit 0 of the pointer, bit 1 marks movable and KSM pages; hashed pointers have no upper half. */
+function isAnon({ events }: Recording, row: number): boolean | undefined {
+  const pointer = events.mapping[row];
+  if (pointer === MAPPING_HIDDEN) return undefined;
+  if (events.mappingWords[row * 2 + 1 - LOW_WORD] === 0 && pointer !== 0n) return undefined;
+  return (events.mappingWords[row * 2 + LOW_WORD] & 3) === 1;
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Which references that are open at the end were leaked. Being open proves nothing: most pages are in use when a recording
+ * ends. A page is suspected when its count is more than its state accounts for: a count below zero; a device page above its
+ * idle count that nobody maps; a page that was unmapped, or whose taker is gone, with a reference left that was taken for a
+ * caller outside mm. Without stacks the state alone must show it.
+ */
+import { PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
+import { unexplained } from '../spec/expected.js';
+import type { KernelVersion } from '../spec/kernel-version.js';
+import { OP, UNKNOWN } from '../spec/ops.js';
+import { isUnderflow, type PageKind, restRule } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import { Ledger } from './ledger.js';
+import { LIFE } from './lives.js';
+import { type PageState, stateAt } from './page-state.js';
+import { Sites } from './sites.js';
+import { FACT, type LivesOf } from './summary.js';
+import { Tasks } from './tasks.js';
+
+/** Weakest last. The third is said where events are missing, the last where somebody may give back later; they accuse nobody. */
+export const CONFIDENCES = ['certain', 'likely', 'if nothing was lost', 'possible'] as const;
+export type Confidence = (typeof CONFIDENCES)[number];
+
+export const isAccusation = (confidence: Confidence): boolean => confidence === 'certain' || confidence === 'likely';
+
+/** Worst first. */
+export const FAULTS = ['below zero', 'pin', 'reference', 'allocation'] as const;
+export type Fault = (typeof FAULTS)[number];
+
+/** Why a page is suspected; src/cli has the sentences. */
+export type Reason =
+  | 'negative'
+  | 'unmapped'
+  | 'aboveIdle'
+  | 'takerGone'
+  | 'neverGivenBack'
+  | 'untouched'
+  | 'longerThanUsual';
+
+/** Why an open reference is not judged. */
+export type Unjudged = 'inUse' | 'pending' | 'large' | 'young' | 'device' | 'taker';
+
+/** One page under suspicion. */
+export interface Suspicion {
+  page: number;
+  fault: Fault;
+  confidence: Confidence;
+  reasons: Reason[];
+  references: number;
+  /** the call path that took, 0 for unknown */
+  site: number;
+  /** events that took, and the last event of the page (for a negative count: the one that did it) */
+  rows: number[];
+  /** time of the oldest open reference, where it was seen to be taken */
+  since: number | undefined;
+}
+
+/** without stacks a page must have been left alone for so long (ns): a reference of a moment is none that leaked */
+const QUIET = 1e6;
+/** a reference is old when it is held for so many times the longest of the same call path */
+const TIMES_LONGER = 4;
+
+export class Suspects {
+  readonly sites: Sites;
+  readonly unjudged = new Map<Unjudged, number>();
+  /** who holds what is not judged because it is given back later */
+  readonly pending = new Set<string>();
+  private readonly ledger: Ledger;
+  private readonly tasks: Tasks;
+  private readonly end: number;
+  private everGiven: Set<number> | undefined;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly lives: LivesOf,
+    private readonly kernel: KernelVersion | undefined,
+    private readonly kindOf: (pfn: number) => PageKind,
+    private readonly stacks: boolean,
+  ) {
+    this.sites = new Sites(recording);
+    this.ledger = new Ledger(recording, lives.index, lives.counts, this.sites);
+    this.tasks = new Tasks(recording, lives.index, this.sites, stacks);
+    this.end = recording.events.length > 0 ? recording.events.time[recording.events.length - 1] : 0;
+  }
+
+  /** All suspicions, in the order of the pages' first events. */
+  find(): Suspicion[] {
+    const found: Suspicion[] = [];
+    const { index, facts } = this.lives;
+    const open: number[] = [];
+    for (let page = 0; page < index.pages.length; page++) {
+      const kind = this.kindOf(index.pages[page]);
+      if (kind !== 'ordinary' && !this.kernel) continue;
+      if (facts[page] & FACT.underflow) this.negative(page, found);
+      if (this.stacks) this.walk(page, kind);
+      if (this.isOpen(page)) open.push(page);
+    }
+    this.ledger.learn(false);
+    // what is usual must be known before what is unusual is looked for
+    if (this.stacks)
+      for (let page = 0; page < index.pages.length; page++) this.walk(page, this.kindOf(index.pages[page]));
+    for (const page of open) {
+      const kind = this.kindOf(index.pages[page]);
+      this.walk(page, kind, true);
+      const suspicion = this.judge(page, kind);
+      if (typeof suspicion === 'string') this.unjudged.set(suspicion, (this.unjudged.get(suspicion) ?? 0) + 1);
+      else found.push(suspicion);
+    }
+    return found;
+  }
+
+  private walk(page: number, kind: PageKind, silent = false): void {
+    if (kind !== 'ordinary' && !this.kernel) return;
+    this.ledger.page(page, kind === 'ordinary' ? { idle: 0, over: 0 } : restRule(kind, this.kernel!), silent);
+  }
+
+  /** Its last life neither ended nor was overtaken by another. */
+  private isOpen(page: number): boolean {
+    const { lives, firstLife } = this.lives;
+    const last = firstLife[page + 1] - 1;
+    return last >= firstLife[page] && lives.end[last] < 0 && !(lives.marks[last] & LIFE.endUnseen);
+  }
+
+  private negative(page: number, found: Suspicion[]): void {
+    const { index, counts, facts, lives, firstLife } = this.lives;
+    for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
+      const [before, after] = [counts.before[at], counts.after[at]];
+      if (after === UNKNOWN || !isUnderflow(after) || before < 0) continue;
+      let confidence: Confidence = 'certain';
+      for (let life = firstLife[page]; life < firstLife[page + 1]; life++) {
+        if (lives.marks[life] & (LIFE.loss | LIFE.jump)) confidence = 'if nothing was lost';
+      }
+      if (confidence === 'certain' && !(facts[page] & FACT.returned)) confidence = 'likely';
+      const row = index.rows[at];
+      const rows = at > index.starts[page] ? [index.rows[at - 1], row] : [row];
+      const site = this.sites.of(row);
+      found.push({
+        page,
+        fault: 'below zero',
+        confidence,
+        reasons: ['negative'],
+        references: after,
+        site,
+        rows,
+        since: undefined,
+      });
+      return;
+    }
+  }
+
+  private judge(page: number, kind: PageKind): Suspicion | Unjudged {
+    const last = this.lastRow(page);
+    if (last < 0) return 'inUse';
+    const state = stateAt(this.recording, last, this.kernel);
+    if (kind !== 'ordinary') return this.device(page, kind, state, last);
+    return this.stacks ? this.byTakers(page, state, last) : this.byState(page, state, last);
+  }
+
+  /** The last event that shows the page's count and state. */
+  private lastRow(page: number): number {
+    const { index } = this.lives;
+    for (let at = index.starts[page + 1] - 1; at >= index.starts[page]; at--) {
+      const op = index.ops[this.recording.events.kind[index.rows[at]]];
+      if (op !== OP.alloc && op !== OP.free) return index.rows[at];
+    }
+    return -1;
+  }
+
+  /** Device memory: what its idle count and its mappings do not explain. */
+  private device(page: number, kind: PageKind, state: PageState, last: number): Suspicion | Unjudged {
+    const { counts, index } = this.lives;
+    const count = counts.after[index.starts[page + 1] - 1];
+    const mapped = state.flags?.has('head') ? undefined : state.mapped;
+    const extra = count === UNKNOWN ? 0 : unexplained(kind, this.kernel!, count, mapped);
+    if (extra <= 0) return 'device';
+    const reasons: Reason[] = ['aboveIdle'];
+    if (!this.stacks) {
+      if (this.quiet(last) < QUIET) return 'young';
+      const taken = this.newest(extra, () => true);
+      if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
+      return this.suspicion(page, extra, taken, [...reasons, 'takerGone'], last);
+    }
+    const taken = this.newest(extra, (take) => take === TAKE.gup || take === TAKE.explicit);
+    return this.accuse(page, extra, taken, reasons, last);
+  }
+
+  /** Ordinary memory with stacks: references taken for somebody outside mm. */
+  private byTakers(page: number, state: PageState, last: number): Suspicion | Unjudged {
+    const large = state.flags?.has('head') ?? false;
+    const unmapped = !large && state.mapped === 0;
+    const { size, rows, amounts } = this.ledger;
+    if (size === 1 && this.takeAt(0) === TAKE.alloc) return this.allocation(page, rows[0], last);
+    let outside = 0;
+    let total = 0;
+    let drivers = 0;
+    for (let at = 0; at < size; at++) {
+      const take = this.takeAt(at);
+      total += amounts[at];
+      if (take !== TAKE.gup && take !== TAKE.explicit) continue;
+      outside += amounts[at];
+      if (take === TAKE.gup || this.sites.paths[this.sites.of(rows[at])].driver) drivers += amounts[at];
+    }
+    if (outside === 0) return 'inUse';
+    // of a page that was in use before, the reference that is left may be the one it had
+    const { lives, firstLife } = this.lives;
+    const alone = outside === total && lives.begin[firstLife[page + 1] - 1] >= 0;
+    if (!(unmapped && alone) && drivers === 0) return large ? 'large' : 'inUse';
+    const taken = this.newest(
+      outside,
+      (take) => take === TAKE.gup || (take === TAKE.explicit && (alone || drivers > 0)),
+    );
+    return this.accuse(page, outside, taken, unmapped ? ['unmapped'] : [], last);
+  }
+
+  /** Allocated by a driver, never used, never freed, and its task is gone: nobody can know of it but the driver. */
+  private allocation(page: number, row: number, last: number): Suspicion | Unjudged {
+    const site = this.sites.of(row);
+    if (row < 0 || row !== last || !this.sites.paths[site].driver || this.sites.paths[site].async) return 'inUse';
+    if (!this.tasks.exited(this.recording.events.pid[row]) || this.isGivenBack(site)) return 'inUse';
+    return this.suspicion(page, 1, [row], ['untouched', 'neverGivenBack', 'takerGone'], last, 'allocation');
+  }
+
+  /** Ordinary memory without stacks: anonymous, on the LRU, unmapped, and still counted. */
+  private byState(page: number, state: PageState, last: number): Suspicion | Unjudged {
+    const { lives, counts, index, firstLife, facts } = this.lives;
+    const count = counts.after[index.starts[page + 1] - 1];
+    const { flags, mapped, anon } = state;
+    if (mapped !== 0 || count === UNKNOWN || !flags || flags.has('reserved')) return 'inUse';
+    if (flags.has('head')) return 'large';
+    // a page in a per-CPU batch is not on the LRU yet; owner_priv_1 of such a page says that swap holds it
+    if (!flags.has('lru') || flags.has('owner_priv_1') || flags.has('swapcache') || flags.has('locked')) return 'inUse';
+    const pinned = count >= PIN_BIAS;
+    if (!pinned && anon !== true) return 'inUse';
+    if (!(facts[page] & FACT.returned) || lives.begin[firstLife[page + 1] - 1] < 0) return 'inUse';
+    if (this.quiet(last) < QUIET) return 'young';
+    const taken = this.newest(count, () => true);
+    if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
+    return this.suspicion(page, count, taken, ['unmapped', 'takerGone'], last);
+  }
+
+  /** The last question with stacks: might whoever took it still give it back? */
+  private accuse(
+    page: number,
+    references: number,
+    taken: number[],
+    reasons: Reason[],
+    last: number,
+  ): Suspicion | Unjudged {
+    if (taken.length === 0) return 'taker';
+    const row = taken[taken.length - 1];
+    const path = this.sites.paths[this.sites.of(row)];
+    if (path.async) {
+      this.pending.add(path.holder);
+      return 'pending';
+    }
+    const { pid, time } = this.recording.events;
+    const gone = this.tasks.exited(pid[row]);
+    const usual = this.ledger.closed.get(this.sites.of(row));
+    if (usual && this.end - time[row] < usual.longest * TIMES_LONGER && !gone) return 'young';
+    if (!gone && !(usual && usual.times > 2)) return 'taker';
+    const more: Reason[] = gone ? ['takerGone'] : ['longerThanUsual'];
+    if (!usual) more.push('neverGivenBack');
+    return this.suspicion(page, references, taken, [...reasons, ...more], last);
+  }
+
+  private suspicion(
+    page: number,
+    references: number,
+    taken: number[],
+    reasons: Reason[],
+    last: number,
+    fault: Fault = references >= PIN_BIAS ? 'pin' : 'reference',
+  ): Suspicion {
+    const { lives, firstLife } = this.lives;
+    const weak = lives.marks[firstLife[page + 1] - 1] & (LIFE.loss | LIFE.jump);
+    const row = taken[0] ?? -1;
+    const rows = taken.includes(last) ? taken : [...taken, last];
+    return {
+      page,
+      fault,
+      // io_uring unpins after its task has gone: without a stack any pin may be its
+      confidence: weak ? 'if nothing was lost' : fault === 'pin' && !this.stacks ? 'possible' : 'likely',
+      reasons,
+      references,
+      site: this.sites.of(row),
+      rows: rows.filter((at) => at >= 0),
+      since: row < 0 ? undefined : this.recording.events.time[row],
+    };
+  }
+
+  private takeAt(at: number): Take {
+    return this.sites.paths[this.sites.of(this.ledger.rows[at])].take;
+  }
+
+  /** Rows of the newest open references that `is` likes, until they make up `references`; oldest first. */
+  private newest(references: number, is: (take: Take) => boolean): number[] {
+    const rows: number[] = [];
+    let left = references;
+    for (let at = this.ledger.size - 1; at >= 0 && left > 0; at--) {
+      if (!is(this.takeAt(at)) || this.ledger.rows[at] < 0) continue;
+      rows.unshift(this.ledger.rows[at]);
+      left -= this.ledger.amounts[at];
+    }
+    return rows;
+  }
+
+  private quiet(row: number): number {
+    return this.recording.unit === 'ns' ? this.end - this.recording.events.time[row] : 0;
+  }
+
+  private pidOf(taken: number[], last: number): number {
+    return this.recording.events.pid[taken.length > 0 ? taken[taken.length - 1] : last];
+  }
+
+  /** Was anything that the same function took ever given back? */
+  private isGivenBack(site: number): boolean {
+    this.everGiven ??= new Set([...this.ledger.closed.keys()].map((closed) => this.sites.holders[closed]));
+    return this.everGiven.has(this.sites.holders[site]);
+  }
+}

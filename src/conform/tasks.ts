@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Which tasks are gone at the end of a recording. Looked up only when a page is suspected, then once for all. */
+import { OP } from '../spec/ops.js';
+import type { Recording } from '../trace/recording.js';
+import type { PageIndex } from './page-index.js';
+import type { Sites } from './sites.js';
+
+/** the last events of a task that are looked at where there are no stacks, and how many of them must be frees */
+const LAST = 48;
+const FREES = 12;
+
+export class Tasks {
+  private gone: Set<number> | undefined;
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly index: PageIndex,
+    private readonly sites: Sites,
+    private readonly stacks: boolean,
+  ) {}
+
+  /** Has the task ended? With stacks: it was seen in do_exit. Without: its last events are frees, as those of exit_mmap are. */
+  exited(pid: number): boolean {
+    if (pid <= 0) return false;
+    this.gone ??= this.stacks ? this.byStack() : this.byFrees();
+    return this.gone.has(pid);
+  }
+
+  private byStack(): Set<number> {
+    const gone = new Set<number>();
+    const { length, pid, stack } = this.recording.events;
+    let last = 0;
+    for (let row = 0; row < length; row++) {
+      if (stack[row] < 0 || pid[row] === last || !this.sites.paths[this.sites.of(row)].exiting) continue;
+      last = pid[row];
+      gone.add(last);
+    }
+    return gone;
+  }
+
+  private byFrees(): Set<number> {
+    const { length, pid, kind } = this.recording.events;
+    const { ops } = this.index;
+    const seen = new Map<number, { events: number; frees: number }>();
+    for (let row = length - 1; row >= 0; row--) {
+      const op = ops[kind[row]];
+      if (op === OP.none) continue;
+      let task = seen.get(pid[row]);
+      if (!task) seen.set(pid[row], (task = { events: 0, frees: 0 }));
+      if (task.events++ < LAST && op === OP.free) task.frees++;
+    }
+    return new Set([...seen].filter(([, { frees }]) => frees >= FREES).map(([task]) => task));
+  }
+}

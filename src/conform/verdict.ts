@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The verdict on a recording: suspicions of equal story as one, worst first, each with its evidence; and what was not judged. */
+import type { KernelVersion } from '../spec/kernel-version.js';
+import { UNKNOWN } from '../spec/ops.js';
+import type { PageKind } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import { eventOf, type PageEvent } from './page-life.js';
+import type { RangeMap } from './ranges.js';
+import type { LivesOf } from './summary.js';
+import {
+  CONFIDENCES,
+  type Confidence,
+  FAULTS,
+  type Fault,
+  isAccusation,
+  type Reason,
+  Suspects,
+  type Suspicion,
+  type Unjudged,
+} from './suspects.js';
+
+export interface Suspect {
+  fault: Fault;
+  confidence: Confidence;
+  kind: PageKind;
+  /** how many pages have this story, and the first of them */
+  count: number;
+  pages: number[];
+  /** open references of each page; the count itself where that fell below zero */
+  references: number;
+  /** the function that took what was never given back (or put too often), null without stacks */
+  site: string | null;
+  /** its call path, innermost first */
+  path: string[];
+  /** tasks that did it, `comm-pid`, at most a few */
+  tasks: string[];
+  /** how long the oldest reference is open at the end of the recording, in its unit; null where its taking was not seen */
+  age: number | null;
+  reasons: Reason[];
+  /** events of the first page */
+  evidence: PageEvent[];
+}
+
+export interface Verdict {
+  suspects: Suspect[];
+  /** pages in use at the end that nothing speaks against, by reason */
+  unjudged: { reason: Unjudged; pages: number }[];
+  /** functions that hold references which are given back later, by others */
+  pending: string[];
+  /** were there call paths to go by? */
+  stacks: boolean;
+}
+
+const PAGES_SHOWN = 16;
+const TASKS_SHOWN = 4;
+const EVIDENCE_SHOWN = 6;
+
+/** Judges the lives of a recording. Without a kernel only ordinary pages are judged. */
+export function judge(
+  recording: Recording,
+  lives: LivesOf,
+  ranges: RangeMap,
+  kernel: KernelVersion | undefined,
+): Verdict {
+  const stacks = recording.stacks.size > 0;
+  const suspects = new Suspects(recording, lives, kernel, (pfn) => ranges.kindOf(pfn), stacks);
+  const groups = new Map<string, Suspicion[]>();
+  for (const suspicion of suspects.find()) {
+    const { fault, confidence, references, site, reasons, page } = suspicion;
+    const kind = ranges.kindOf(lives.index.pages[page]);
+    const key = [fault, confidence, kind, references, site, reasons].join(' ');
+    const group = groups.get(key);
+    if (group) group.push(suspicion);
+    else groups.set(key, [suspicion]);
+  }
+  const told = [...groups.values()].map((group) => {
+    return tell(group, recording, lives, suspects, ranges, kernel);
+  });
+  return {
+    suspects: told.sort(worse),
+    unjudged: [...suspects.unjudged].map(([reason, pages]) => ({ reason, pages })).sort((a, b) => b.pages - a.pages),
+    pending: [...suspects.pending].sort(),
+    stacks,
+  };
+}
+
+function worse(a: Suspect, b: Suspect): number {
+  return (
+    CONFIDENCES.indexOf(a.confidence) - CONFIDENCES.indexOf(b.confidence) ||
+    FAULTS.indexOf(a.fault) - FAULTS.indexOf(b.fault) ||
+    b.count - a.count ||
+    a.pages[0] - b.pages[0]
+  );
+}
+
+function tell(
+  group: Suspicion[],
+  recording: Recording,
+  { index, counts }: LivesOf,
+  { sites }: Suspects,
+  ranges: RangeMap,
+  kernel: KernelVersion | undefined,
+): Suspect {
+  const [first] = group;
+  const { events, comms } = recording;
+  const path = sites.paths[first.site];
+  const tasks = new Set<string>();
+  let oldest: number | undefined;
+  for (const { rows, since, fault } of group) {
+    const row = fault === 'below zero' ? rows[rows.length - 1] : rows[0];
+    if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm[row]) || '<...>'}-${events.pid[row]}`);
+    if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
+  }
+  const shown = new Set([...first.rows.slice(-EVIDENCE_SHOWN)]);
+  const evidence: PageEvent[] = [];
+  for (let at = index.starts[first.page]; at < index.starts[first.page + 1]; at++) {
+    if (!shown.has(index.rows[at])) continue;
+    const event = eventOf(recording, index.rows[at], kernel);
+    if (counts.before[at] !== UNKNOWN) event.before = counts.before[at];
+    if (counts.after[at] !== UNKNOWN) event.after = counts.after[at];
+    evidence.push(event);
+  }
+  return {
+    fault: first.fault,
+    confidence: first.confidence,
+    kind: ranges.kindOf(index.pages[first.page]),
+    count: group.length,
+    pages: group.slice(0, PAGES_SHOWN).map(({ page }) => index.pages[page]),
+    references: first.references,
+    site: path.holder === '' ? null : path.holder,
+    path: [...path.frames],
+    tasks: [...tasks],
+    age: oldest === undefined ? null : events.time[events.length - 1] - oldest,
+    reasons: first.reasons,
+    evidence,
+  };
+}
+
+/** Is somebody accused? */
+export function accuses({ suspects }: Verdict): boolean {
+  return suspects.some(({ confidence }) => isAccusation(confidence));
+}
