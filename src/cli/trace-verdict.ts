@@ -87,8 +87,8 @@ function reasonText(reason: Reason, stacks: boolean): string {
   }
 }
 
-function unjudgedTexts({ unjudged, pending, stacks }: Verdict, gaps: boolean): string[] {
-  const texts = unjudged.map(({ reason, pages }) => unjudgedText(reason, count(pages, 'page'), pending));
+function unjudgedTexts({ unjudged, stacks }: Verdict, gaps: boolean): string[] {
+  const texts = unjudged.map(({ reason, pages, holders }) => unjudgedText(reason, count(pages, 'page'), holders));
   if (gaps) texts.push('what happened while events were lost');
   if (!stacks)
     texts.push('without stacks (trace-cmd record -T): who took, allocations that were never freed, kernel memory');
@@ -96,19 +96,20 @@ function unjudgedTexts({ unjudged, pending, stacks }: Verdict, gaps: boolean): s
   return texts;
 }
 
-function unjudgedText(reason: Unjudged, pages: string, pending: readonly string[]): string {
+function unjudgedText(reason: Unjudged, pages: string, holders: readonly string[]): string {
+  const held = `${pages} held${holders.length > 0 ? ` by ${holders.map(clean).join(', ')}` : ''}`;
   switch (reason) {
     case 'inUse':
       return `${pages} in use at the end, as page cache, page tables, slabs and memory of tasks are`;
     case 'pending':
-      return `${pages} held by ${pending.map(clean).join(', ')}: given back later, by others`;
+      return `${held}: given back later, by others`;
     case 'large':
       return `${pages} of large folios: the count of mappings does not tell whether they are mapped`;
     case 'young':
-      return `${pages} held for no longer than is usual there`;
+      return `${held} for no longer than is usual there`;
     case 'device':
       return `${pages} of device memory in use, as far as their mappings tell`;
     case 'taker':
-      return `${pages} held by who may still be there, or is not known`;
+      return `${held}: whoever took the reference may still be there, or is not known`;
   }
 }

@@ -60,16 +60,20 @@ export interface Suspicion {
 const QUIET = 1e6;
 /** a reference is old when it is held for so many times the longest of the same call path */
 const TIMES_LONGER = 4;
+/** of those that are not judged */
+const HOLDERS_NAMED = 8;
 
 export class Suspects {
   readonly sites: Sites;
   readonly unjudged = new Map<Unjudged, number>();
-  /** who holds what is not judged because it is given back later */
-  readonly pending = new Set<string>();
+  /** functions that hold what is not judged, as far as they are known */
+  readonly holders = new Map<Unjudged, Set<string>>();
   private readonly ledger: Ledger;
   private readonly tasks: Tasks;
   private readonly end: number;
   private everGiven: Set<number> | undefined;
+  /** did a judgement depend on what references of a path usually do? */
+  private asked = false;
 
   constructor(
     private readonly recording: Recording,
@@ -97,11 +101,20 @@ export class Suspects {
       if (this.isOpen(page)) open.push(page);
     }
     this.ledger.learn(false);
-    // what is usual must be known before what is unusual is looked for
-    if (this.stacks)
-      for (let page = 0; page < index.pages.length; page++) this.walk(page, this.kindOf(index.pages[page]));
+    const first = this.judgeAll(open);
+    if (!this.asked) return [...found, ...first];
+    // somebody may be accused: learn how long references are usually held, and judge again
+    for (let page = 0; page < index.pages.length; page++) this.walk(page, this.kindOf(index.pages[page]));
+    this.everGiven = undefined;
+    this.unjudged.clear();
+    this.holders.clear();
+    return [...found, ...this.judgeAll(open)];
+  }
+
+  private judgeAll(open: readonly number[]): Suspicion[] {
+    const found: Suspicion[] = [];
     for (const page of open) {
-      const kind = this.kindOf(index.pages[page]);
+      const kind = this.kindOf(this.lives.index.pages[page]);
       this.walk(page, kind, true);
       const suspicion = this.judge(page, kind);
       if (typeof suspicion === 'string') this.unjudged.set(suspicion, (this.unjudged.get(suspicion) ?? 0) + 1);
@@ -217,7 +230,9 @@ export class Suspects {
   private allocation(page: number, row: number, last: number): Suspicion | Unjudged {
     const site = this.sites.of(row);
     if (row < 0 || row !== last || !this.sites.paths[site].driver || this.sites.paths[site].async) return 'inUse';
-    if (!this.tasks.exited(this.recording.events.pid[row]) || this.isGivenBack(site)) return 'inUse';
+    if (!this.tasks.exited(this.recording.events.pid[row])) return 'inUse';
+    this.asked = true;
+    if (this.isGivenBack(site)) return 'inUse';
     return this.suspicion(page, 1, [row], ['untouched', 'neverGivenBack', 'takerGone'], last, 'allocation');
   }
 
@@ -251,17 +266,24 @@ export class Suspects {
     const row = taken[taken.length - 1];
     const path = this.sites.paths[this.sites.of(row)];
     if (path.async) {
-      this.pending.add(path.holder);
-      return 'pending';
+      return this.heldBy('pending', path.holder);
     }
     const { pid, time } = this.recording.events;
     const gone = this.tasks.exited(pid[row]);
+    this.asked = true;
     const usual = this.ledger.closed.get(this.sites.of(row));
-    if (usual && this.end - time[row] < usual.longest * TIMES_LONGER && !gone) return 'young';
-    if (!gone && !(usual && usual.times > 2)) return 'taker';
+    if (usual && this.end - time[row] < usual.longest * TIMES_LONGER && !gone) return this.heldBy('young', path.holder);
+    if (!gone && !(usual && usual.times > 2)) return this.heldBy('taker', path.holder);
     const more: Reason[] = gone ? ['takerGone'] : ['longerThanUsual'];
     if (!usual) more.push('neverGivenBack');
     return this.suspicion(page, references, taken, [...reasons, ...more], last);
+  }
+
+  private heldBy(reason: Unjudged, holder: string): Unjudged {
+    let holders = this.holders.get(reason);
+    if (!holders) this.holders.set(reason, (holders = new Set()));
+    if (holders.size < HOLDERS_NAMED) holders.add(holder);
+    return reason;
   }
 
   private suspicion(

@@ -19,7 +19,7 @@ export class Tasks {
     private readonly stacks: boolean,
   ) {}
 
-  /** Has the task ended? With stacks: it was seen in do_exit. Without: its last events are frees, as those of exit_mmap are. */
+  /** Has the task ended? With stacks: it was seen in exit_mmap. Without: its last events are frees, as those of exit_mmap are. */
   exited(pid: number): boolean {
     if (pid <= 0) return false;
     this.gone ??= this.stacks ? this.byStack() : this.byFrees();

@@ -43,10 +43,8 @@ export interface Suspect {
 
 export interface Verdict {
   suspects: Suspect[];
-  /** pages in use at the end that nothing speaks against, by reason */
-  unjudged: { reason: Unjudged; pages: number }[];
-  /** functions that hold references which are given back later, by others */
-  pending: string[];
+  /** open pages that are not judged, by reason, and functions that hold them, as far as that is known */
+  unjudged: { reason: Unjudged; pages: number; holders: string[] }[];
   /** were there call paths to go by? */
   stacks: boolean;
 }
@@ -78,8 +76,9 @@ export function judge(
   });
   return {
     suspects: told.sort(worse),
-    unjudged: [...suspects.unjudged].map(([reason, pages]) => ({ reason, pages })).sort((a, b) => b.pages - a.pages),
-    pending: [...suspects.pending].sort(),
+    unjudged: [...suspects.unjudged]
+      .map(([reason, pages]) => ({ reason, pages, holders: [...(suspects.holders.get(reason) ?? [])].sort() }))
+      .sort((a, b) => b.pages - a.pages),
     stacks,
   };
 }

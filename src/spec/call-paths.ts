@@ -35,7 +35,7 @@ export interface CallPath {
   holder: string;
   /** frames of the path, innermost first, without the tracer's */
   frames: readonly string[];
-  /** on the way out of a task: what it held is being given back */
+  /** the last task of an address space on its way out; do_exit alone may be one thread of many */
   exiting: boolean;
   /** what is taken here is given back by somebody else, later, and often after the task is gone */
   async: boolean;
@@ -63,7 +63,7 @@ const ZAP =
 const KEEPS =
   /slab|slob|slub|kmem_cache|kmalloc|vmalloc|p.?[dt]e?_alloc|pte_alloc|pgd_alloc|mm_init|alloc_new_|vmemmap|sparse_|memremap|tlb_remove|pcpu|percpu|skb_|page_pool|page_frag|pipe_|mempool|ring_buffer|do_init_module|load_module/;
 const ASYNC =
-  /^(?:_*(?:x64|ia32|arm64|do)?_*(?:sys)?_*io_uring_|io_pin_pages|io_sqe|vmsplice|iter_to_pipe|skb_|_*zerocopy|tcp_|udp_)/;
+  /^(?:_*(?:x64|ia32|arm64|do)?_*(?:sys)?_*io_uring_|io_pin_pages|io_sqe|_*(?:do_sys_|se_sys_|x64_sys_)?vmsplice|iter_to_pipe|skb_|_*zerocopy|tcp_|udp_)/;
 
 /** The name without compiler suffixes, the module and the allocator's profiling suffix. */
 export function bareName(frame: string): string {
@@ -88,7 +88,7 @@ export function callPath(frames: readonly string[]): CallPath {
     give: giveOf(holder),
     holder: first < 0 ? (frames[0] ?? '') : frames[first],
     frames,
-    exiting: names.some((name) => name === 'do_exit' || name === 'do_group_exit'),
+    exiting: names.includes('do_exit') && names.includes('exit_mmap'),
     async: names.some((name) => ASYNC.test(name)),
     driver: driver && !names.some((name) => KEEPS.test(name)),
   };
@@ -108,7 +108,8 @@ function giveOf(holder: string): Give {
   if (holder === '') return GIVE.unknown;
   if (DRAIN.test(holder)) return GIVE.drain;
   if (ZAP.test(holder)) return GIVE.zap;
-  return INTERNAL.test(holder) ? GIVE.internal : GIVE.explicit;
+  // a pipe gives back what a caller spliced into it
+  return INTERNAL.test(holder) && !holder.includes('pipe') ? GIVE.internal : GIVE.explicit;
 }
 
 /** How well the two go together by their names: above 0 they do, below 0 they do not. */
