@@ -8,7 +8,9 @@ export interface MetaRun {
   stack_blocks: number;
   files: { dat?: MetaFile; text?: MetaFile };
   zone_device_ranges: { first_pfn: string; last_pfn: string; type: string }[];
-  leak_ground_truth?: { leak?: string; control?: string; pfn: string; memory: string }[];
+  leak_ground_truth?:
+    | { leak?: string; underflow?: string; control?: string; pfn: string; memory: string; function: string }[]
+    | null;
 }
 
 export interface MetaFile {

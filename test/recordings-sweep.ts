@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The sweep over every recording beside the clone (../shared/recordings): counts of every trace.dat and text, and text
- * against trace.dat event by event. Several test files share it, so that they run side by side. The few texts above
+ * against trace.dat event by event, and the verdict against the ground truth. Several test files share it, so that they run side by side. The few texts above
  * `LARGE` are only counted when REFZERO_SWEEP=all, for time.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadRecording } from '../src/app/trace-load.js';
 import { agreement, type MetaRun, wantedCounts } from './recordings-shared.js';
+import { showsPointers, toldBy, truthOf, verdictOn } from './recordings-verdict.js';
 import { countsOf } from './squeeze.js';
 
 const ROOT = process.env.REFZERO_RECORDINGS ?? new URL('../../shared/recordings', import.meta.url).pathname;
@@ -24,21 +25,23 @@ export function sweep(...kernels: string[]): void {
       for (const meta of metas) {
         const { runs } = JSON.parse(readFileSync(`${folder}/${meta}`, 'utf8')) as { runs: Record<string, MetaRun> };
         for (const [name, run] of Object.entries(runs)) {
-          test(`${meta.replace('.meta.json', '')} ${name}`, () => compare(folder, run));
+          test(`${meta.replace('.meta.json', '')} ${name}`, () => compare(folder, run, kernel));
         }
       }
     });
   }
 }
 
-async function compare(folder: string, run: MetaRun): Promise<void> {
+async function compare(folder: string, run: MetaRun, kernel: string): Promise<void> {
   const dat = await loadRecording(`${folder}/${run.files.dat!.file}`);
   expect(dat.diagnostics).toEqual([]);
   expect(countsOf(dat)).toEqual(wantedCounts(run, 'dat'));
   expect(dat.orphanStacks).toBe(0);
+  expect(toldBy(verdictOn(dat, run, kernel))).toEqual(truthOf(run, showsPointers(dat)));
   if (run.files.text!.uncompressed_bytes > LARGE) return;
   const text = await loadRecording(`${folder}/${run.files.text!.file}`);
   expect(text.diagnostics).toEqual([]);
   expect(countsOf(text)).toEqual(wantedCounts(run, 'text'));
   expect(agreement(dat, text)).toEqual([]);
+  expect(toldBy(verdictOn(text, run, kernel))).toEqual(truthOf(run, showsPointers(text)));
 }

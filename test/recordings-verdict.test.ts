@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Who holds, who leaked: the kept recordings against their ground truth, made ones for each rule, and cut ones. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import { openTrace, reportOf } from '../src/app/trace.js';
+import { RangeMap } from '../src/conform/ranges.js';
+import { summarize } from '../src/conform/summary.js';
+import { accuses, judge, type Verdict } from '../src/conform/verdict.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { readText } from '../src/trace/read-text.js';
+import { Notes } from '../src/trace/recording.js';
+import type { MetaRun } from './recordings-shared.js';
+import { showsPointers, toldBy, truthOf } from './recordings-verdict.js';
+
+const FOLDER = new URL('../recordings/', import.meta.url).pathname;
+const files = readdirSync(FOLDER).filter((name) => /\.(dat|trace)\./.test(name));
+const metaOf = (name: string) => `${FOLDER}${name.replace(/\.(dat|trace).*$/, '.meta.json')}`;
+
+describe('kept recordings', () => {
+  test.each(files)('%s', async (name) => {
+    const trace = await openTrace(FOLDER + name, { meta: metaOf(name) });
+    const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
+    const { verdict } = reportOf(trace);
+    expect(toldBy(verdict)).toEqual(truthOf(run, showsPointers(trace.recording)));
+  });
+
+  test('the leak tells its story', async () => {
+    const name = '5.10-leaks-fsdax.dat.xz';
+    const { verdict } = reportOf(await openTrace(FOLDER + name, { meta: metaOf(name) }));
+    expect(verdict.suspects).toHaveLength(1);
+    expect(verdict.suspects[0]).toMatchObject({
+      fault: 'reference',
+      confidence: 'likely',
+      kind: 'fsdax',
+      count: 1,
+      pages: [0x41005],
+      references: 1,
+      site: 'refleak_get_user_leak [refleak]',
+      tasks: ['wl-302'],
+      reasons: ['aboveIdle', 'takerGone', 'neverGivenBack'],
+    });
+    expect(verdict.suspects[0].evidence.map(({ before, after }) => [before, after])).toEqual([
+      [1, 2],
+      [3, 2],
+    ]);
+  });
+
+  test.each(files.filter((name) => !name.includes('leaks')))('%s, ended early: nobody', async (name) => {
+    const trace = await openTrace(FOLDER + name, { meta: metaOf(name) });
+    const { events } = trace.recording;
+    const whole = events.length;
+    for (let part = 1; part < 20; part++) {
+      events.length = Math.floor((whole * part) / 20);
+      expect(toldBy(reportOf(trace).verdict).accused, `${events.length} events`).toEqual([]);
+    }
+  });
+});
+
+const FAULT = ['handle_mm_fault', 'exc_page_fault'];
+const EXIT = ['free_pages_and_swap_cache', 'tlb_finish_mmu', 'exit_mmap', 'mmput', 'do_exit'];
+
+/** A recording of 6.12 in the making: a microsecond an event. */
+class Made {
+  private readonly lines: string[] = [];
+  private time = 0;
+
+  event(task: string, name: string, pfn: number, fields: string, stack: readonly string[] = []): this {
+    const head = `${task.padStart(20)} [000] d..1.     1.${String(this.time++).padStart(6, '0')}: `;
+    const flags = name.startsWith('page_ref') ? 'flags=uptodate|lru|swapbacked mapping=0000000012345678 mt=1 ' : '';
+    this.lines.push(`${head}${name}: pfn=0x${pfn.toString(16)} ${flags}${fields}`);
+    if (stack.length > 0) this.lines.push(`${head}<stack trace>`, ...stack.map((frame) => ` => ${frame}`));
+    return this;
+  }
+
+  lost(): this {
+    this.lines.push('CPU:0 [LOST 5 EVENTS]');
+    return this;
+  }
+
+  set(task: string, pfn: number, stack: readonly string[], mapcount = -1): this {
+    return this.event(task, 'page_ref_set', pfn, `count=1 mapcount=${mapcount} val=1`, ['prep_new_page', ...stack]);
+  }
+
+  get(task: string, pfn: number, stack: readonly string[], val = 1): this {
+    return this.event(task, 'page_ref_mod', pfn, `mapcount=0 val=${val}`, stack);
+  }
+
+  put(task: string, pfn: number, stack: readonly string[], ret = 0, val = -1): this {
+    return this.event(task, 'page_ref_mod_and_test', pfn, `mapcount=-1 val=${val} ret=${ret}`, stack);
+  }
+
+  /** A page of memory that a task touches, in life and on the way out. */
+  anon(task: string, pfn: number): this {
+    return this.set(task, pfn, FAULT, 0);
+  }
+
+  exit(task: string, pfn: number, ret = 0): this {
+    return this.put(task, pfn, EXIT, ret);
+  }
+
+  verdict(): Verdict {
+    const recording = readText(new TextEncoder().encode(`${this.lines.join('\n')}\n`), new Notes(), {});
+    const kernel = parseKernelVersion('6.12')!;
+    const map = new RangeMap([]);
+    return judge(recording, summarize(recording, map, kernel), map, kernel);
+  }
+}
+
+const gup = (holder: string) => ['try_grab_folio', 'gup_fast_fallback', holder, 'do_syscall_64'];
+const told = (made: Made) => toldBy(made.verdict()).accused;
+const unjudged = (made: Made) =>
+  made.verdict().unjudged.map(({ reason, pages, holders }) => [reason, pages, ...holders]);
+
+/** One life that balances. */
+const balanced = (made: Made, pfn: number, holder: string, giver: string): Made =>
+  made
+    .anon('a-1', pfn)
+    .get('a-1', pfn, gup(holder))
+    .put('k-9', pfn, ['unpin_user_page', giver])
+    .put('a-1', pfn, ['free_pages_and_swap_cache', 'tlb_finish_mmu', 'unmap_region'], 1);
+
+describe('references', () => {
+  const leaked = () => new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('drv_take')).exit('a-1', 0x100);
+
+  test('taken for a driver, its page unmapped, its task gone: the driver', () => {
+    expect(told(leaked())).toEqual(['0x100 drv_take']);
+    expect(accuses(leaked().verdict())).toBe(true);
+  });
+
+  test('given back by somebody else: nobody', () => {
+    expect(told(leaked().put('kworker-9', 0x100, ['unpin_user_page', 'drv_done', 'kthread'], 1))).toEqual([]);
+  });
+
+  test('its task may still be there: not judged, but named', () => {
+    const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('drv_take'));
+    made.put('a-1', 0x100, ['free_pages_and_swap_cache', 'tlb_finish_mmu', 'unmap_region']);
+    expect(told(made)).toEqual([]);
+    expect(unjudged(made)).toEqual([['taker', 1, 'drv_take']]);
+  });
+
+  test('a thread that exits is not its process', () => {
+    const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('drv_take'));
+    made.put('a-1', 0x100, ['free_pages_and_swap_cache', 'do_exit']);
+    expect(told(made)).toEqual([]);
+  });
+
+  test('io_uring unpins after its task', () => {
+    const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('io_pin_pages'), 1024).exit('a-1', 0x100);
+    expect(unjudged(made)).toEqual([['pending', 1, 'io_pin_pages']]);
+  });
+
+  test('a batch of the LRU holds pages that are unmapped', () => {
+    const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, ['folio_batch_add_and_move', ...FAULT]);
+    expect(unjudged(made.exit('a-1', 0x100))).toEqual([['inUse', 1]]);
+  });
+
+  test('which put gives back which get is learnt from lives that balance', () => {
+    const made = new Made();
+    for (let pfn = 0x200; pfn < 0x220; pfn++) {
+      const [holder, giver] = pfn % 2 === 0 ? ['drv_a', 'done_a'] : ['drv_b', 'done_b'];
+      // freed by the one who took last: each pair is seen alone
+      made.set('a-1', pfn, FAULT).put('a-1', pfn, EXIT.slice(0, 2), 1);
+      made.event('a-1', 'page_ref_unfreeze', pfn, 'val=0').get('a-1', pfn, gup(holder));
+      made.put('k-9', pfn, ['unpin_user_page', giver], 1);
+    }
+    const twoTakers = (giver: string) =>
+      made.anon('a-1', 0x100).get('a-1', 0x100, gup('drv_a')).get('a-1', 0x100, gup('drv_b'))
+        .put('k-9', 0x100, ['unpin_user_page', giver]).exit('a-1', 0x100); // biome-ignore format: one story
+    expect(told(twoTakers('done_a'))).toEqual(['0x100 drv_b']);
+    expect(told(twoTakers('done_b'))).toEqual(['0x100 drv_a']);
+  });
+
+  test('a path that gives back elsewhere is accused of what it keeps', () => {
+    const made = balanced(leaked(), 0x300, 'drv_take', 'drv_done');
+    expect(told(made)).toEqual(['0x100 drv_take']);
+    expect(made.verdict().suspects[0].reasons).toEqual(['unmapped', 'takerGone']);
+  });
+
+  test('of a page that was in use before the recording, what is left may be what it had', () => {
+    const made = new Made().get('a-1', 0x100, ['drv_get', 'do_syscall_64']).exit('a-1', 0x100);
+    expect(told(made)).toEqual([]);
+  });
+
+  test('events were lost meanwhile: said, and nobody accused', () => {
+    const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('drv_take')).lost().exit('a-1', 0x100);
+    const verdict = made.verdict();
+    expect(verdict.suspects.map(({ confidence }) => confidence)).toEqual(['if nothing was lost']);
+    expect(accuses(verdict)).toBe(false);
+  });
+
+  test('equal stories are one, the worst first', () => {
+    const made = new Made();
+    for (let pfn = 0x100; pfn < 0x120; pfn++) made.anon('a-1', pfn).get('a-1', pfn, gup('drv_take')).exit('a-1', pfn);
+    made.anon('a-1', 0x50).get('a-1', 0x50, gup('drv_pin'), 1024).exit('a-1', 0x50);
+    made
+      .set('a-1', 0x40, ['drv'])
+      .event('a-1', 'page_ref_mod_and_return', 0x40, 'mapcount=-1 val=-2 ret=-1', ['drv_put']);
+    const { suspects } = made.verdict();
+    expect(suspects.map(({ fault, count, site }) => [fault, count, site])).toEqual([
+      ['below zero', 1, 'drv_put'],
+      ['pin', 1, 'drv_pin'],
+      ['reference', 32, 'drv_take'],
+    ]);
+    expect(suspects[2].pages).toHaveLength(16);
+  });
+});
+
+describe('allocations', () => {
+  const ALLOC = ['get_page_from_freelist', 'alloc_pages', 'drv_alloc', 'drv_ioctl', '__x64_sys_ioctl', 'do_syscall_64'];
+  const gone = (made: Made) => made.anon('a-1', 0x99).exit('a-1', 0x99, 1);
+
+  test('in an ioctl, never used, never freed: its caller', () => {
+    expect(told(gone(new Made().set('a-1', 0x100, ALLOC)))).toEqual(['0x100 drv_alloc']);
+  });
+
+  test('while the file may be open, where others are freed, or outside drivers: nobody', () => {
+    expect(told(new Made().set('a-1', 0x100, ALLOC))).toEqual([]);
+    const freed = new Made().set('a-1', 0x101, ALLOC).put('a-1', 0x101, ['__free_pages', 'drv_free'], 1);
+    expect(told(gone(freed.set('a-1', 0x100, ALLOC)))).toEqual([]);
+    expect(told(gone(new Made().set('a-1', 0x100, ['alloc_pages', 'copy_process', '__do_sys_clone'])))).toEqual([]);
+    expect(told(gone(new Made().set('a-1', 0x100, ['alloc_pages', 'new_slab', ...ALLOC.slice(2)])))).toEqual([]);
+  });
+});

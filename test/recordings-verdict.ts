@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+/** The verdict on a recording against the ground truth in its meta.json; shared by the kept recordings and the sweep. */
+import { RangeMap, rangeOf } from '../src/conform/ranges.js';
+import { summarize } from '../src/conform/summary.js';
+import { judge, type Verdict } from '../src/conform/verdict.js';
+import { bareName } from '../src/spec/call-paths.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { MAPPING_HIDDEN } from '../src/trace/columns.js';
+import type { Recording } from '../src/trace/recording.js';
+import type { MetaRun } from './recordings-shared.js';
+
+/** Pages told by the verdict, `0x41005 refleak_get_user_leak`; without stacks the page alone. */
+export interface Told {
+  /** certain and likely */
+  accused: string[];
+  /** the weaker ones */
+  suspected: string[];
+}
+
+export function verdictOn(recording: Recording, run: MetaRun, release: string): Verdict {
+  const ranges = run.zone_device_ranges.map(({ first_pfn, last_pfn, type }) => rangeOf(first_pfn, last_pfn, type)!);
+  const map = new RangeMap(ranges);
+  const kernel = parseKernelVersion(release)!;
+  return judge(recording, summarize(recording, map, kernel), map, kernel);
+}
+
+export function toldBy({ suspects }: Verdict): Told {
+  const told: Told = { accused: [], suspected: [] };
+  for (const { confidence, pages, site } of suspects) {
+    const list = confidence === 'certain' || confidence === 'likely' ? told.accused : told.suspected;
+    list.push(...pages.map((pfn) => line(pfn, site === null ? undefined : bareName(site))));
+  }
+  return { accused: told.accused.sort(), suspected: told.suspected.sort() };
+}
+
+/**
+ * What must be told. With stacks every leak that counts can show, by page and function. Without: no allocation (nothing shows
+ * that its page is not in use); pins as possible; references to anonymous pages where `mapping=` says that they are.
+ */
+export function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean): Told {
+  const told: Told = { accused: [], suspected: [] };
+  for (const { leak, underflow, pfn, memory, function: name } of truth ?? []) {
+    if (stack_blocks > 0) {
+      if (leak || underflow) told.accused.push(line(Number(pfn), name));
+    } else if (leak === 'pin_never_unpinned') told.suspected.push(line(Number(pfn), undefined));
+    else if (underflow || (leak === 'get_never_put' && (pointers || memory !== 'anon')))
+      told.accused.push(line(Number(pfn), undefined));
+  }
+  return { accused: told.accused.sort(), suspected: told.suspected.sort() };
+}
+
+/** Does the recording show pointers, or did the kernel hash them (%p of a text)? */
+export function showsPointers({ format, events }: Recording): boolean {
+  if (format !== 'ftrace text') return true;
+  return events.mapping.subarray(0, events.length).some((word) => word >> 32n !== 0n && word !== MAPPING_HIDDEN);
+}
+
+const line = (pfn: number, site: string | undefined): string =>
+  `0x${pfn.toString(16)}${site === undefined ? '' : ` ${site}`}`;
