@@ -14,6 +14,9 @@ const folder = mkdtempSync(join(tmpdir(), 'refzero-trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const LEAK = ['recordings/5.10-leaks-fsdax.dat.xz', '--meta', 'recordings/5.10-leaks-fsdax.meta.json'];
 
+/** the exit code of the last run */
+let exited: unknown;
+
 /** Runs the command in this process; its output, or the codes of the diagnostics it threw. */
 async function trace(...args: string[]): Promise<string> {
   let printed = '';
@@ -26,7 +29,7 @@ async function trace(...args: string[]): Promise<string> {
     const program = new Command('refzero').exitOverride();
     traceCommand(program);
     await program.parseAsync(['trace', ...args], { from: 'user' });
-    expect(process.exitCode).toBe(0);
+    exited = process.exitCode;
     return printed;
   } catch (error) {
     if (error instanceof InputError) return error.diagnostics.map(({ code }) => code).join();
@@ -71,6 +74,25 @@ test('what is asked for and not there, or never ends, is refused', async () => {
   expect(await trace(LEAK[0], '--zone-device', '')).toBe('RZ3012');
   expect(await trace(LEAK[0], '--page', '0x41005', '--event', 'page_ref_mod')).toBe('RZ4000');
   expect(await trace('/dev/zero')).toBe('RZ3000');
+});
+
+test('somebody is accused: the verdict and exit code 1', async () => {
+  const printed = await trace(...LEAK);
+  expect(exited).toBe(1);
+  const verdict = printed.slice(printed.indexOf('\nverdict: 1 page with one story\n'));
+  expect(verdict).toContain('likely: one reference to a fsdax page taken by refleak_get_user_leak [refleak]');
+  expect(verdict).toContain('  page 0x41005\n');
+  expect(verdict).toContain('page_ref_mod +1               1 -> 2\n');
+  await trace(...LEAK, '--json');
+  expect(exited).toBe(1);
+  await trace(...LEAK, '--page', '0x41005');
+  expect(exited).toBe(0);
+});
+
+test('nobody is accused: exit code 0', async () => {
+  const printed = await trace('recordings/7.3-fsdax.dat.xz', '--meta', 'recordings/7.3-fsdax.meta.json');
+  expect(exited).toBe(0);
+  expect(printed).toContain('\nverdict: nobody is accused\n\nnot judged\n');
 });
 
 test('one page, with stacks', async () => {

@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadRecording } from '../src/app/trace-load.js';
 import { agreement, type MetaRun, wantedCounts } from './recordings-shared.js';
-import { showsPointers, toldBy, truthOf, verdictOn } from './recordings-verdict.js';
+import { expectTruth, verdictOn } from './recordings-verdict.js';
 import { countsOf } from './squeeze.js';
 
 const ROOT = process.env.REFZERO_RECORDINGS ?? new URL('../../shared/recordings', import.meta.url).pathname;
@@ -37,11 +37,11 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(dat.diagnostics).toEqual([]);
   expect(countsOf(dat)).toEqual(wantedCounts(run, 'dat'));
   expect(dat.orphanStacks).toBe(0);
-  expect(toldBy(verdictOn(dat, run, kernel))).toEqual(truthOf(run, showsPointers(dat)));
+  expectTruth(verdictOn(dat, run, kernel), dat, run);
   if (run.files.text!.uncompressed_bytes > LARGE) return;
   const text = await loadRecording(`${folder}/${run.files.text!.file}`);
   expect(text.diagnostics).toEqual([]);
   expect(countsOf(text)).toEqual(wantedCounts(run, 'text'));
   expect(agreement(dat, text)).toEqual([]);
-  expect(toldBy(verdictOn(text, run, kernel))).toEqual(truthOf(run, showsPointers(text)));
+  expectTruth(verdictOn(text, run, kernel), text, run);
 }

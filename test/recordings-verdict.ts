@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The verdict on a recording against the ground truth in its meta.json; shared by the kept recordings and the sweep. */
+import { expect } from 'vitest';
 import { RangeMap, rangeOf } from '../src/conform/ranges.js';
 import { summarize } from '../src/conform/summary.js';
 import { judge, type Verdict } from '../src/conform/verdict.js';
@@ -24,20 +25,17 @@ export function verdictOn(recording: Recording, run: MetaRun, release: string): 
   return judge(recording, summarize(recording, map, kernel), map, kernel);
 }
 
-export function toldBy({ suspects }: Verdict): Told {
-  const told: Told = { accused: [], suspected: [] };
-  for (const { confidence, pages, site } of suspects) {
-    const list = confidence === 'certain' || confidence === 'likely' ? told.accused : told.suspected;
-    list.push(...pages.map((pfn) => line(pfn, site === null ? undefined : bareName(site))));
-  }
-  return { accused: told.accused.sort(), suspected: told.suspected.sort() };
+export function toldBy({ suspects, weaker }: Verdict): Told {
+  const lines = (list: Verdict['suspects']) =>
+    list.flatMap(({ pages, site }) => pages.map((pfn) => line(pfn, site === null ? undefined : bareName(site)))).sort();
+  return { accused: lines(suspects), suspected: lines(weaker) };
 }
 
 /**
  * What must be told. With stacks every leak that counts can show, by page and function. Without: no allocation (nothing shows
  * that its page is not in use); pins as possible; references to anonymous pages where `mapping=` says that they are.
  */
-export function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean): Told {
+function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean): Told {
   const told: Told = { accused: [], suspected: [] };
   for (const { leak, underflow, pfn, memory, function: name } of truth ?? []) {
     if (stack_blocks > 0) {
@@ -49,8 +47,16 @@ export function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun
   return { accused: told.accused.sort(), suspected: told.suspected.sort() };
 }
 
+/** @throws where something else is told than what is true; without stacks, pins that are not leaked may be told as possible */
+export function expectTruth(verdict: Verdict, recording: Recording, run: MetaRun): void {
+  const told = toldBy(verdict);
+  const truth = truthOf(run, showsPointers(recording));
+  if (run.stack_blocks > 0 || truth.suspected.length > 0) expect(told).toEqual(truth);
+  else expect(told.accused).toEqual(truth.accused);
+}
+
 /** Does the recording show pointers, or did the kernel hash them (%p of a text)? */
-export function showsPointers({ format, events }: Recording): boolean {
+function showsPointers({ format, events }: Recording): boolean {
   if (format !== 'ftrace text') return true;
   return events.mapping.subarray(0, events.length).some((word) => word >> 32n !== 0n && word !== MAPPING_HIDDEN);
 }

@@ -183,8 +183,6 @@ export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTr
   };
 }
 
-export { accuses } from '../conform/verdict.js';
-
 /** One page. @throws InputError where the number is none, or the recording has no event of the page */
 export function pageOf({ recording, ranges, kernel, file }: OpenTrace, pfnText: string): PageLife {
   const pfn = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(pfnText.trim()) ? Number(pfnText) : Number.NaN;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The verdict on a recording, as text: suspects with their evidence, worst first, and what could not be judged. */
-import { accuses, type TraceReport } from '../app/trace.js';
+import type { TraceReport } from '../app/trace.js';
 import type { Suspect, Verdict } from '../conform/verdict.js';
 import { count, grouped, hang, type Screen } from './terminal.js';
 import { clean, pageEventLines } from './trace-render.js';
@@ -11,14 +11,13 @@ type Unjudged = Verdict['unjudged'][number]['reason'];
 /** @returns the verdict of `refzero trace FILE`, ended by a newline */
 export function renderVerdict({ verdict, unit, lost }: TraceReport, screen: Screen): string {
   const { style, width } = screen;
-  const { suspects } = verdict;
-  const accused = accuses(verdict);
-  const pages = suspects.reduce((sum, suspect) => sum + suspect.count, 0);
-  const stories = `${count(pages, 'page')} with ${suspects.length === 1 ? 'one story' : `${suspects.length} stories`}`;
-  const lines = accused
-    ? [style.bad(`verdict: ${stories}`)]
-    : [style.good('verdict: nobody is accused'), ...(suspects.length > 0 ? [`weaker: ${stories}`] : [])];
+  const { suspects, weaker } = verdict;
+  const lines = [
+    suspects.length === 0 ? style.good('verdict: nobody is accused') : style.bad(`verdict: ${stories(suspects)}`),
+  ];
   for (const suspect of suspects) lines.push('', ...suspectLines(suspect, verdict, unit, screen));
+  if (weaker.length > 0) lines.push('', style.warn(`weaker, no accusation: ${stories(weaker)}`));
+  for (const suspect of weaker) lines.push('', ...suspectLines(suspect, verdict, unit, screen));
   const open = unjudgedTexts(verdict, lost.gaps > 0);
   lines.push(
     '',
@@ -26,6 +25,11 @@ export function renderVerdict({ verdict, unit, lost }: TraceReport, screen: Scre
     ...open.flatMap((text) => hang(text, width - 2, 2).map((line) => `  ${line}`)),
   );
   return `${lines.join('\n')}\n`;
+}
+
+function stories(suspects: readonly Suspect[]): string {
+  const pages = suspects.reduce((sum, suspect) => sum + suspect.count, 0);
+  return `${count(pages, 'page')} with ${suspects.length === 1 ? 'one story' : `${suspects.length} stories`}`;
 }
 
 function suspectLines(suspect: Suspect, { stacks }: Verdict, unit: 'ns' | 'ticks', screen: Screen): string[] {
@@ -41,16 +45,17 @@ function suspectLines(suspect: Suspect, { stacks }: Verdict, unit: 'ns' | 'ticks
   lines.push(...indented(`${story || 'page '}${pages}${suspect.count > suspect.pages.length ? ' ...' : ''}`));
   const why = reasons.map((reason) => reasonText(reason, stacks)).join('; ');
   const unless =
-    confidence === 'possible' ? '; but io_uring unpins after its task, and without stacks it is not told apart' : '';
+    confidence === 'possible' ? '; but io_uring unpins after its task, and no stack tells whose pin it is' : '';
   lines.push(...indented(`because ${why}${unless}`));
   for (const event of evidence) lines.push(...pageEventLines({ ...event, stack: undefined }, unit, screen));
   return lines;
 }
 
-function headline({ fault, kind, references, site, count: pages }: Suspect): string {
+function headline({ fault, confidence, kind, references, site, count: pages }: Suspect): string {
   const who = site === null ? '' : ` by ${clean(site)}`;
   const what = kind === 'ordinary' ? '' : `${kind} `;
   const many = pages === 1 ? `a ${what}page` : `each of ${grouped(pages)} ${what}pages`;
+  if (confidence === 'possible') return `${many} is still pinned at the end (${grouped(references)} of its count)`;
   switch (fault) {
     case 'below zero':
       return `the count of ${many} was brought to ${references}${who}`;

@@ -5,7 +5,7 @@
  * Not here: reading and counting (src/app/trace.ts), and how results look (trace-render.ts).
  */
 import type { Command } from 'commander';
-import { accuses, eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
+import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
@@ -85,7 +85,7 @@ async function run(file: string, flags: Flags): Promise<number> {
   } else {
     const report = reportOf(trace);
     print(report, () => `${renderReport(report, screen)}\n${renderVerdict(report, screen)}`);
-    if (accuses(report.verdict)) return EXIT.finding;
+    if (report.verdict.suspects.length > 0) return EXIT.finding;
   }
   return EXIT.ok;
 }

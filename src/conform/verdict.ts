@@ -42,7 +42,10 @@ export interface Suspect {
 }
 
 export interface Verdict {
+  /** accusations, certain or likely, worst first */
   suspects: Suspect[];
+  /** what would be one if nothing was lost, and pins that others may still take off: they accuse nobody */
+  weaker: Suspect[];
   /** open pages that are not judged, by reason, and functions that hold them, as far as that is known */
   unjudged: { reason: Unjudged; pages: number; holders: string[] }[];
   /** were there call paths to go by? */
@@ -74,8 +77,10 @@ export function judge(
   const told = [...groups.values()].map((group) => {
     return tell(group, recording, lives, suspects, ranges, kernel);
   });
+  told.sort(worse);
   return {
-    suspects: told.sort(worse),
+    suspects: told.filter(({ confidence }) => isAccusation(confidence)),
+    weaker: told.filter(({ confidence }) => !isAccusation(confidence)),
     unjudged: [...suspects.unjudged]
       .map(([reason, pages]) => ({ reason, pages, holders: [...(suspects.holders.get(reason) ?? [])].sort() }))
       .sort((a, b) => b.pages - a.pages),
@@ -110,15 +115,7 @@ function tell(
     if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm[row]) || '<...>'}-${events.pid[row]}`);
     if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
   }
-  const shown = new Set([...first.rows.slice(-EVIDENCE_SHOWN)]);
-  const evidence: PageEvent[] = [];
-  for (let at = index.starts[first.page]; at < index.starts[first.page + 1]; at++) {
-    if (!shown.has(index.rows[at])) continue;
-    const event = eventOf(recording, index.rows[at], kernel);
-    if (counts.before[at] !== UNKNOWN) event.before = counts.before[at];
-    if (counts.after[at] !== UNKNOWN) event.after = counts.after[at];
-    evidence.push(event);
-  }
+  const evidence = evidenceOf(first, recording, index, counts, kernel);
   return {
     fault: first.fault,
     confidence: first.confidence,
@@ -135,7 +132,25 @@ function tell(
   };
 }
 
-/** Is somebody accused? */
-export function accuses({ suspects }: Verdict): boolean {
-  return suspects.some(({ confidence }) => isAccusation(confidence));
+/** What happened to a suspect's page since its reference was taken; where that is much, the takes and the last event. */
+function evidenceOf(
+  { page, rows }: Suspicion,
+  recording: Recording,
+  { starts, rows: all }: LivesOf['index'],
+  counts: LivesOf['counts'],
+  kernel: KernelVersion | undefined,
+): PageEvent[] {
+  const from = all.indexOf(rows[0], starts[page]);
+  const to = all.indexOf(rows[rows.length - 1], from) + 1;
+  const chosen = new Set(to - from <= EVIDENCE_SHOWN ? all.subarray(from, to) : rows.slice(-EVIDENCE_SHOWN));
+  const evidence: PageEvent[] = [];
+  for (let at = from; at < to; at++) {
+    if (!chosen.has(all[at])) continue;
+    const event = eventOf(recording, all[at], kernel);
+    if (counts.before[at] !== UNKNOWN) event.before = counts.before[at];
+    if (counts.after[at] !== UNKNOWN) event.after = counts.after[at];
+    if (event.order !== undefined) event.before = event.after = undefined;
+    evidence.push(event);
+  }
+  return evidence;
 }

@@ -65,9 +65,13 @@ const KEEPS =
 const ASYNC =
   /^(?:_*(?:x64|ia32|arm64|do)?_*(?:sys)?_*io_uring_|io_pin_pages|io_sqe|_*(?:do_sys_|se_sys_|x64_sys_)?vmsplice|iter_to_pipe|skb_|_*zerocopy|tcp_|udp_)/;
 
+/** Names come from files of strangers; KSYM_NAME_LEN is 512, Linux's longest are below 100. */
+const LONGEST_NAME = 200;
+
 /** The name without compiler suffixes, the module and the allocator's profiling suffix. */
 export function bareName(frame: string): string {
   return frame
+    .slice(0, LONGEST_NAME)
     .replace(/ \[[\w-]+\]$/, '')
     .replace(/[+].*$/, '')
     .replace(/\.(?:isra|constprop|part|cold|llvm|lto_priv).*$/, '')
