@@ -108,7 +108,8 @@ export function compileScenario(known: Known, name: string, choice: KernelChoice
   const { sizes } = source.scenario;
   const setting = { sizes, tasks: source.tasks.length, edits, standIns };
   const build = new Build({ ...optionsFor(known, choice.kernel, files, on), ...setting });
-  const code = addScenario(build, source);
+  const own = addScenario(build, source);
+  const code = { ...own, finally: [...own.finally, ...endsClean(build, known)] };
   const program = finished(build, known, predicatesOf(code));
   return {
     scenario: source.scenario,
@@ -117,6 +118,16 @@ export function compileScenario(known: Known, name: string, choice: KernelChoice
     program,
     ...code,
   };
+}
+
+/** What is true of every scenario's end without being said, if the primitives are among the sources. */
+function endsClean(build: Build, known: Known): Named[] {
+  const file = known.kernelFiles.find(({ fileName }) => fileName === CLEAN_END.file);
+  const found = file?.statements.find(
+    (each): each is ts.FunctionDeclaration => ts.isFunctionDeclaration(each) && each.name?.text === CLEAN_END.function,
+  );
+  if (!found) return [];
+  return [{ name: CLEAN_END.name, function: build.addNamed(found, true), loc: locOf(found) }];
 }
 
 function asInput<T>(work: () => T): T {
@@ -133,6 +144,13 @@ function unknown(code: string, what: string, name: string, all: Iterable<string>
   const hint = near === undefined ? `known: ${names.join(', ')}` : `did you mean ${near}?`;
   return { code, message: `no ${what} ${name}`, hint };
 }
+
+/** Where the primitives say how a task may end. */
+const CLEAN_END = {
+  file: 'src/machine/task.ts',
+  function: 'tasks_end_clean',
+  name: 'no task ended with a spin lock, as an RCU reader or with interrupts off',
+};
 
 export type ScenarioCode = Pick<CompiledScenario, 'init' | 'tasks' | 'never' | 'sometimes' | 'finally'>;
 

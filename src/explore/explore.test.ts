@@ -5,6 +5,7 @@ import { explore, summary } from '../../test/helpers/explore.js';
 
 const CELL = 'interface Cell { a: u8; b: u8; c: u8; d: u8; g: ghost<u8>; }\nconst cell = object<Cell>();';
 const COUNTED = 'interface Page { _refcount: atomic_t; }\nconst page = object<Page>();';
+const DOORS = 'interface Doors { a: struct<Mutex>; b: struct<Mutex>; }\nconst doors = object<Doors>();';
 const LOCKS = 'interface Locks { a: spinlock_t; b: spinlock_t; }\nconst locks = object<Locks>();';
 
 describe('interleavings', () => {
@@ -163,13 +164,21 @@ describe('choices', () => {
   });
 
   it('may decide what the step is, and one that is blocked does not block the others', () => {
-    const tasks = { one: 'if (choose(2) === 0) { spin_lock(locks.a); } else { spin_lock(locks.b); }' };
-    const result = explore({ code: LOCKS, init: 'spin_lock(locks.a);', tasks, finally: { b: 'locks.b.owner === 1' } });
+    const tasks = { one: 'if (choose(2) === 0) { mutex_lock(doors.a); } else { mutex_lock(doors.b); }' };
+    const result = explore({ code: DOORS, init: 'mutex_lock(doors.a);', tasks, finally: { b: 'doors.b.owner === 1' } });
     expect(summary(result)).toEqual({ verdict: 'holds', states: 2, transitions: 1 });
   });
 });
 
-describe('runs that do not end', () => {
+describe('how runs end', () => {
+  it('end clean: not with a spin lock held, which no task waits for', () => {
+    const holds = explore({ code: LOCKS, tasks: { one: 'spin_lock(locks.a); spin_unlock(locks.a);' } });
+    expect(holds).toMatchObject({ verdict: 'holds' });
+    const held = explore({ code: LOCKS, tasks: { one: 'spin_lock(locks.a);' } });
+    expect(held).toMatchObject({ verdict: 'violated', violation: { kind: 'finally' } });
+    expect(held.violation?.name).toMatch(/^no task ended with a spin lock/);
+  });
+
   it('are a deadlock where a lock is waited for', () => {
     const tasks = {
       one: 'spin_lock(locks.a); spin_lock(locks.b); spin_unlock(locks.b); spin_unlock(locks.a);',

@@ -46,7 +46,10 @@ export interface scenario_text {
   never?: Record<string, () => bool>;
   /** true in at least one state, or the scenario has not met its situation and nothing holds */
   sometimes: Record<string, () => bool>;
-  /** true whenever all tasks have ended; that they all can end, from every state, is checked without being asked */
+  /**
+   * true whenever all tasks have ended. Checked without being asked: that they all can end, from every state, and that none
+   * ends with a spin lock held, as an RCU reader or with interrupts off (tasks_end_clean in task.ts)
+   */
   finally?: Record<string, () => bool>;
   /** name -> broken variant */
   broken: Record<string, broken_variant>;

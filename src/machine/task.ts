@@ -4,7 +4,7 @@
  *
  * Left out: scheduling, preemption and migration between CPUs; signals.
  */
-import { type addr, current_task, type int, NR_TASKS, objects, type u8, type u16 } from './core.js';
+import { type addr, type bool, current_task, type int, NR_TASKS, objects, type u8, type u16 } from './core.js';
 
 export interface Cpu {
   /** what the task on this CPU is enqueued for (see wait.ts); 0: on no wait queue, running or woken */
@@ -27,4 +27,12 @@ export function smp_processor_id(): int {
 
 export function this_cpu(): Cpu {
   return cpus[current_task()];
+}
+
+/** Part of every scenario's `finally`: no task has ended in the middle of a spin lock, an RCU reader or with interrupts off. */
+export function tasks_end_clean(): bool {
+  for (let cpu: int = 0; cpu < NR_TASKS; cpu++) {
+    if (cpus[cpu].irqs_off !== 0 || cpus[cpu].rcu_nesting !== 0) return false;
+  }
+  return true;
 }
