@@ -6,6 +6,8 @@
  */
 import { describe, expect, test } from 'vitest';
 import { boot } from '../src/app/boot.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { type PageKind, restRule } from '../src/spec/rest.js';
 
 const PRIVATE = 1;
 const COHERENT = 2;
@@ -13,6 +15,15 @@ const FS_DAX = 3;
 const GENERIC = 4;
 const P2PDMA = 5;
 const BIAS = 16384;
+
+/** What recordings call the types. */
+const KINDS: Record<number, PageKind> = {
+  [PRIVATE]: 'private',
+  [COHERENT]: 'coherent',
+  [FS_DAX]: 'fsdax',
+  [GENERIC]: 'devdax',
+  [P2PDMA]: 'p2pdma',
+};
 
 /** The count of a free page by type, and of a private page that is mapped once. */
 const eras: Record<string, { free: Record<number, number>; mapped: number }> = {
@@ -55,6 +66,12 @@ describe.each(Object.entries(eras))('%s', (kernel, { free, mapped }) => {
       k.memunmap_pages(k.pgmap);
       expect(k.pfn_to_page(7).poisoned).toBe(true);
       expect(k.get_dev_pagemap(7)).toBe(null);
+    }
+  });
+
+  test('recordings of it are judged by the same counts', () => {
+    for (const [type, count] of Object.entries(free)) {
+      expect(restRule(KINDS[Number(type)], parseKernelVersion(kernel)!).idle, `type ${type}`).toBe(count);
     }
   });
 
