@@ -79,6 +79,12 @@ describe('a plan', () => {
     ['a kernel', { kernels: ['v6.1', 'v6.x'] }, /^RZ2002 .*v6\.x.*v6\.1/],
     ['a kernel newer than any known', { kernels: ['v6.2'] }, /^RZ2002 .*v6\.2.*from v5\.14 to v6\.1/],
     ['a kernel older than any known', { kernels: ['v5.13'] }, /^RZ2002 .*v5\.13.*from v5\.14 to v6\.1/],
+    ['a release that never was', { kernels: ['v5.99'] }, /^RZ2002 .*v5\.99.*v5\.19.*from v5\.14 to v6\.1/],
+    [
+      'a kernel with a commit and without it',
+      { with: ['COUNT_AT_ONCE'], without: ['01234'] },
+      /^RZ2003 .*COUNT_AT_ONCE/,
+    ],
     ['a commit', { with: ['0123456789ac'] }, /^RZ2003 /],
     ['a variant', { scenarios: ['lost-update'], variant: 'forgoten' }, /^RZ2004 .*forgotten/],
     ['a variant of nothing', { variant: 'forgotten' }, /^RZ4003 /],

@@ -10,7 +10,7 @@ import { Build } from './build.js';
 import { diagnose, diagnoseAt, nearest, placeOf, Refusal, refuse } from './diagnostics.js';
 import { flowProblems } from './flow.js';
 import type { FunctionIR } from './ir.js';
-import { chooseSwitches, findSwitch, isKernel, unknownKernel } from './kernels.js';
+import { changedSwitches, chooseSwitches, findSwitch, isKernel, unknownKernel } from './kernels.js';
 import { isMachineFile } from './names.js';
 import { addScenario, type Known, optionsFor, predicatesOf, unknownSize } from './programs.js';
 import type { ScenarioSource } from './scenarioText.js';
@@ -107,7 +107,12 @@ function judgeConstObject(build: Build, literal: ts.ObjectLiteralExpression): vo
 
 /** Kernels, commits, sizes, edits and stand-ins that a scenario names. */
 function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
-  return [...judgeKernels(source, known), ...judgeViolations(source, known), ...judgeVariants(source, known)];
+  return [
+    ...judgeKernels(source, known),
+    ...judgeNames(source),
+    ...judgeViolations(source, known),
+    ...judgeVariants(source, known),
+  ];
 }
 
 function entryOf(source: ScenarioSource, key: string): ts.Node {
@@ -150,6 +155,15 @@ const KINDS = [
   ...['stuck', 'deadlock', 'cannot end', 'null', 'null dereference', 'use after free', 'index out of range'],
   ...['assert', 'BUG', 'WARN', 'spec'],
 ];
+
+/** `violates` and a verdict name a property without saying whether it is a `never` or a `finally`. */
+function judgeNames({ never, finally: atTheEnd }: ScenarioSource): Diagnostic[] {
+  const twice = atTheEnd.filter(({ name }) => never.some((each) => each.name === name));
+  const hint = '`violates` and verdicts go by the name alone: give one of them another';
+  return twice.map(({ name, at }) =>
+    diagnose(at, 'scenarioText', `a \`never\` and a \`finally\` are both called "${name}"`, hint),
+  );
+}
 
 /** A violation is a kind, a property, or the message of an assertion, which stands in quotes somewhere. */
 function judgeViolations(source: ScenarioSource, known: Known): Diagnostic[] {
@@ -196,8 +210,10 @@ function judgeVariants(source: ScenarioSource, known: Known): Diagnostic[] {
     for (const kernel of variant.kernels) {
       attempt(from.node, () => chooseSwitches({ kernel }, known.switches, known.kernels));
     }
+    const before = found.length;
     for (const each of [...variant.with, ...variant.without])
       attempt(from.node, () => findSwitch(each, known.switches));
+    if (found.length === before) attempt(from.node, () => changedSwitches(variant, known.switches));
     attempt(from.node, () => editsOf(from, files));
     attempt(from.node, () => standInsOf(from, known.kernelFiles, known.checked.checker));
   }

@@ -2,7 +2,7 @@
 /**
  * Kernels: which commits one contains. A release has what came in by then; `seed` is v5.14 and the posted patch.
  *
- * Commits and kernels are read from the source of commits.ts; nothing is known of them here.
+ * Commits and kernels are read from the source of commits.ts; known of them here is only where a series of releases ended.
  */
 import ts from 'typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
@@ -13,6 +13,9 @@ import { calledWord, unwrap } from './names.js';
 export type Switch = Commit & { declaration: ts.VariableDeclaration };
 
 const BASE_OF_SEED = 'v5.14';
+
+/** The last release of each series that is over; the newest kernel on offer bounds the one that is not. */
+const LAST_RELEASES = ['v3.19', 'v4.20', 'v5.19', 'v6.19'];
 
 /** @returns the switches that the files declare, in order. @throws Refusal for one whose texts are not literal */
 export function switchesIn(files: readonly ts.SourceFile[], checker: ts.TypeChecker): Switch[] {
@@ -52,7 +55,7 @@ function* moduleConstants(files: readonly ts.SourceFile[]): Generator<ts.Variabl
   }
 }
 
-/** @returns the switches that are on. @throws InputError RZ2002 for an unknown kernel; RZ2003 for an unknown commit */
+/** @returns the switches that are on. @throws InputError RZ2002 for an unknown kernel; RZ2003 as changedSwitches does */
 export function chooseSwitches(
   choice: KernelChoice,
   switches: readonly Switch[],
@@ -60,9 +63,26 @@ export function chooseSwitches(
 ): Set<ts.VariableDeclaration> {
   if (!isKernel(choice.kernel, kernels)) throw new InputError(unknownKernel(choice.kernel, kernels));
   const on = new Set(switches.filter((each) => contains(choice.kernel, each)).map((each) => each.declaration));
-  for (const each of choice.with ?? []) on.add(findSwitch(each, switches).declaration);
-  for (const each of choice.without ?? []) on.delete(findSwitch(each, switches).declaration);
+  const { added, removed } = changedSwitches(choice, switches);
+  for (const each of added) on.add(each.declaration);
+  for (const each of removed) on.delete(each.declaration);
   return on;
+}
+
+/** @throws InputError RZ2003 for an unknown commit, and for one that is both to be added and to be taken out */
+export function changedSwitches(
+  choice: Pick<KernelChoice, 'with' | 'without'>,
+  switches: readonly Switch[],
+): { added: Switch[]; removed: Switch[] } {
+  const added = (choice.with ?? []).map((each) => findSwitch(each, switches));
+  const removed = (choice.without ?? []).map((each) => findSwitch(each, switches));
+  const both = added.find((each) => removed.includes(each));
+  if (!both) return { added, removed };
+  throw new InputError({
+    code: CODES.unknownCommit,
+    message: `${both.name} (${both.id}) is to be added and to be taken out`,
+    hint: 'one of the two; the `with` and `without` of a broken variant count too',
+  });
 }
 
 function contains(kernel: string, { since, until }: Pick<Commit, 'since' | 'until'>): boolean {
@@ -74,12 +94,23 @@ function contains(kernel: string, { since, until }: Pick<Commit, 'since' | 'unti
   return until === undefined || !isRelease(until) || compareReleases(until, kernel) > 0;
 }
 
-/** @returns whether it is on offer, or a release between two that are (nothing is known of others); any release where none is on offer */
+/**
+ * @returns whether it is on offer, or a release that there was between two that are (nothing is known of others); any
+ * release where none is on offer
+ */
 export function isKernel(kernel: string, kernels: readonly string[]): boolean {
   if (kernels.includes(kernel)) return true;
+  if (endOfSeries(kernel) !== undefined) return false;
   const [oldest, newest] = span(kernels);
   if (!isRelease(kernel) || oldest === undefined || newest === undefined) return isRelease(kernel);
   return compareReleases(oldest, kernel) <= 0 && compareReleases(kernel, newest) <= 0;
+}
+
+/** @returns the last release of the series that `kernel` would come after: `v5.19` for `v5.20` */
+function endOfSeries(kernel: string): string | undefined {
+  const major = /^v\d+\./.exec(kernel)?.[0];
+  const last = LAST_RELEASES.find((release) => release.startsWith(major ?? ' '));
+  return last !== undefined && isRelease(kernel) && compareReleases(kernel, last) > 0 ? last : undefined;
 }
 
 /** @returns the oldest and the newest release, [] where there is none */
@@ -91,13 +122,15 @@ function span(kernels: readonly string[]): string[] {
 /** @returns what to say about a kernel that is none (isKernel) */
 export function unknownKernel(kernel: string, kernels: readonly string[]): Diagnostic {
   const near = nearest(kernel, kernels);
+  const last = endOfSeries(kernel);
   const releases = `a release from ${span(kernels).join(' to ')}, or one of ${kernels.join(', ')}`;
-  const hint = near === undefined ? releases : `did you mean ${near}? ${releases}`;
+  const meant = near === undefined ? '' : `did you mean ${near}? `;
+  const hint = `${last === undefined ? meant : `the last release of its series is ${last}: `}${releases}`;
   return { code: CODES.unknownKernel, message: `no kernel ${kernel}`, hint };
 }
 
 export function isRelease(kernel: string): boolean {
-  return /^v\d+\.\d+$/.test(kernel);
+  return /^v(0|[1-9]\d*)\.(0|[1-9]\d*)$/.test(kernel);
 }
 
 /** @returns below 0, 0 or above 0, as `a` is before, at or after `b` */
