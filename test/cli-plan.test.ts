@@ -87,6 +87,7 @@ describe('a plan', () => {
     ],
     ['a commit', { with: ['0123456789ac'] }, /^RZ2003 /],
     ['a variant', { scenarios: ['lost-update'], variant: 'forgoten' }, /^RZ2004 .*forgotten/],
+    ['one variant and all', { scenarios: ['lost-update'], variant: 'forgotten', variants: true }, /^RZ4008 .*alone/],
     ['a variant of nothing', { variant: 'forgotten' }, /^RZ4003 /],
     ['what does not apply', { scenarios: ['put-back'], kernels: ['v5.14'] }, /^RZ4002 .*put-back.*v5\.14.*v6\.1/],
   ])('refuses before the first search %s that is not there', (_, options, said) => {

@@ -67,6 +67,10 @@ describe('check', () => {
     const steps = await refzero([...VIOLATED, '--show-steps']);
     expect(steps.exit).toBe(0);
     expect(steps.stdout).toMatch(/^punch: \d+ steps$/m);
+    const named = await refzero(['check', '--list', '--json', 'layout-break-refault']);
+    expect(JSON.parse(named.stdout).scenarios.map(({ name }: { name: string }) => name)).toEqual([
+      'layout-break-refault',
+    ]);
     const list = await refzero(['check', '--list', '--json']);
     expect(JSON.parse(list.stdout).scenarios.map(({ name }: { name: string }) => name)).toContain(
       'layout-break-refault',
@@ -164,6 +168,8 @@ describe('wrong input', () => {
     [['check', 'layout-break-refalt', '--kernel', 'v7.3'], 'RZ2001', 'layout-break-refault'],
     [['check', 'layout-break-refault', '--kernel', 'sed'], 'RZ2002', 'seed'],
     [['check', 'layout-break-refault', '--kernel', 'seed'], 'RZ4002', 'v7.3'],
+    [['check', '--list', 'layout-break-refalt'], 'RZ2001', 'layout-break-refault'],
+    [['check', 'dax-truncate', '--variants', '--variant', 'x'], 'RZ4008', '--variants'],
     [['check', '--states-max', 'many'], 'RZ4005', undefined],
     [['check', 'layout-break-refault', '--show-steps'], 'RZ4007', '--list'],
     [['check', '/nowhere/at/all.ts'], 'RZ4030', undefined],

@@ -18,9 +18,10 @@ export function isPath(scenario: string): boolean {
 
 /**
  * @returns an outcome without result for each search and each pair that is not applicable, and the kernels
- * @throws InputError for unknown names, and where no search is left
+ * @throws InputError for unknown names, options that exclude each other, and where no search is left
  */
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
+  if (options.variants && options.variant !== undefined) throw new InputError(BOTH_VARIANTS);
   const scenarios = chosenScenarios(workspace, options.scenarios);
   if (options.variant !== undefined) return planVariant(workspace, scenarios, options.variant, options);
   const kernels = options.kernels.length > 0 ? [...new Set(options.kernels)] : [...workspace.kernels];
@@ -40,6 +41,12 @@ export function plan(workspace: Workspace, options: CheckOptions): Planned {
   if (!outcomes.some(isSearch)) throw new InputError(nothingApplies(scenarios, kernels));
   return { outcomes, kernels };
 }
+
+const BOTH_VARIANTS: Diagnostic = {
+  code: 'RZ4008',
+  message: '--variant and --variants exclude each other',
+  hint: '--variant checks that one alone; --variants checks the scenarios and all their broken variants',
+};
 
 /** @returns whether an outcome of `plan` asks for a search */
 export function isSearch(outcome: Outcome): boolean {
@@ -99,7 +106,12 @@ function recordOf({ kernel, variant: name }: Job, scenario: Scenario, options: C
   return violates === undefined ? { verdict } : { verdict, violates };
 }
 
-function chosenScenarios(workspace: Workspace, wanted: readonly string[]): readonly Scenario[] {
+/**
+ * @param wanted names and files
+ * @returns those scenarios, each once; all by their names if none is wanted
+ * @throws InputError RZ2001 for one that is not there
+ */
+export function chosenScenarios(workspace: Workspace, wanted: readonly string[]): readonly Scenario[] {
   const { scenarios, kernels } = workspace;
   if (wanted.length === 0) return inOrder(scenarios);
   const chosen = wanted.map((name) => {

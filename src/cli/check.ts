@@ -50,7 +50,7 @@ export function checkCommand(program: Command): void {
     .option('--states-max <n>', 'stop a search at this many states: inconclusive', wholeNumber('--states-max'))
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
     .option('--show-steps', 'print the steps of one scenario on one kernel, each with its source line')
-    .option('--list', 'print the scenarios, each with its question')
+    .option('--list', 'print the scenarios, or those named, each with its question')
     .option('--json', 'print data instead of text')
     .addHelpText('after', EXAMPLES)
     .action(async (scenarios: string[], flags: Flags) => {

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `refzero check --list`: the scenarios with their titles, questions and verdicts on record. */
-import { inOrder, isPath } from '../app/check-plan.js';
+import { chosenScenarios, isPath } from '../app/check-plan.js';
 import { openWorkspace } from '../app/workspace.js';
 import type { Scenario } from '../compiler/api.js';
 import { EXIT } from './errors.js';
 import { hang, printable, type Screen } from './terminal.js';
 
-/** @param files the user's own scenario files, listed with the others */
-export function printList(files: string[], json: boolean, screen: Screen): number {
-  const workspace = openWorkspace(files.filter(isPath));
+/**
+ * @param wanted names and the user's own files; all scenarios if none
+ * @throws InputError for a name or file that is not there
+ */
+export function printList(wanted: readonly string[], json: boolean, screen: Screen): number {
+  const workspace = openWorkspace(wanted.filter(isPath));
   const { kernels } = workspace;
-  const scenarios = inOrder(workspace.scenarios);
+  const scenarios = chosenScenarios(workspace, wanted);
   const data = scenarios.map((scenario) => ({
     name: scenario.name,
     file: scenario.file,
