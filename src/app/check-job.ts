@@ -4,10 +4,11 @@
  *
  * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
  */
-import type { KernelChoice, Workspace } from '../compiler/api.js';
+import type { CompiledScenario, KernelChoice, Workspace } from '../compiler/api.js';
 import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
 import { initialMemory } from './initial.js';
+import { withSourceLines, withWidthHints } from './source-line.js';
 
 export interface JobHooks {
   /** asked now and then; true ends the search */
@@ -28,8 +29,15 @@ export interface JobOptions {
 export function modelOf(workspace: Workspace, job: Job, options: JobOptions): Model {
   const choice: KernelChoice = { kernel: job.kernel, with: [...options.with], without: [...options.without] };
   const compiled = workspace.compileScenario(job.scenario, choice, job.variant);
-  const { layout, columns } = initialMemory(compiled);
-  return buildModel(compiled, layout, columns);
+  return refusingWell(workspace, compiled, () => {
+    const { layout, columns } = initialMemory(compiled);
+    return buildModel(compiled, layout, columns);
+  });
+}
+
+/** @throws InputError what `work` refuses, as a user can read it */
+function refusingWell<T>(workspace: Workspace, compiled: CompiledScenario, work: () => T): T {
+  return withSourceLines(workspace, () => withWidthHints(compiled, work));
 }
 
 /** @throws InputError for unknown names and for what a search cannot do (a value that does not fit, an endless loop) */
@@ -45,7 +53,7 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
     onProgress: ({ states, frontier, depth }) =>
       hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) }),
   };
-  const result = check(model, search);
+  const result = refusingWell(workspace, model.linked.compiled, () => check(model, search));
   return { result, explored: exploredBy(model), seconds: since(begin) };
 }
 

@@ -81,12 +81,15 @@ function run({ scenario, kernel }: CompiledScenario, machine: Machine, init: str
       message: `init of ${scenario.name} fails on ${kernel}: ${error.message}`,
       place: { file, line, column: 1 },
       hint:
-        error.kind === 'endless loop'
-          ? 'init runs alone: what its loops wait for never comes'
-          : 'init runs alone, before the tasks: nothing may be waited for, and no assertion may fail',
+        HINTS[error.kind] ?? 'init runs alone, before the tasks: nothing may be waited for, and no assertion may fail',
     });
   }
 }
+
+const HINTS: Partial<Record<KernelError['kind'], string>> = {
+  'endless loop': 'init runs alone: what its loops wait for never comes',
+  'value out of range': 'declare it with a wider type',
+};
 
 function openStart({ scenario, kernel, program }: CompiledScenario, init: string, hint: string): InputError {
   const place = program.functions.get(init)?.loc ?? scenario.loc;

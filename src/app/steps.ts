@@ -10,6 +10,7 @@ import { type Graph, type Node, successors } from '../compiler/link-graph.js';
 import { framesOf, operationOf } from '../explore/site.js';
 import type { Frame } from '../explore/verdict.js';
 import { initialMemory } from './initial.js';
+import { withSourceLines } from './source-line.js';
 
 export interface StepText {
   number: number;
@@ -33,8 +34,10 @@ export interface StepListing {
 /** @throws InputError as Workspace.compileScenario does, and where a task is too large or `init` fails */
 export function listSteps(workspace: Workspace, scenario: string, choice: KernelChoice, variant?: string): StepListing {
   const compiled = workspace.compileScenario(scenario, choice, variant);
-  const { layout, columns } = initialMemory(compiled);
-  const linked = link(compiled, layout, columns);
+  const linked = withSourceLines(workspace, () => {
+    const { layout, columns } = initialMemory(compiled);
+    return link(compiled, layout, columns);
+  });
   const tasks = linked.tasks.map((task) => ({ task: task.name, steps: stepsOf(workspace, task) }));
   return { scenario, kernel: choice.kernel, ...(variant !== undefined && { variant }), tasks };
 }
