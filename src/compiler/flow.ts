@@ -85,6 +85,11 @@ function callsIn(statements: readonly Stmt[]): Call[] {
   });
 }
 
+/** @returns the statements and all that stand inside them, those of closures included */
+export function statementsIn(statements: readonly Stmt[]): Stmt[] {
+  return statements.flatMap((statement) => [statement, ...statementsIn(partsOf(statement).flat())]);
+}
+
 /** the statement lists inside a statement, those of closures included */
 function partsOf(statement: Stmt): Stmt[][] {
   switch (statement.op) {

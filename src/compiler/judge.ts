@@ -14,6 +14,7 @@ import { changedSwitches, chooseSwitches, findSwitch, isKernel, unknownKernel } 
 import { isMachineFile } from './names.js';
 import { addScenario, type Known, optionsFor, predicatesOf, unknownSize } from './programs.js';
 import type { ScenarioSource } from './scenarioText.js';
+import { unsetLocks } from './unset.js';
 import { editsOf, standInsOf } from './variants.js';
 
 /** @returns all that is wrong with the code and the scenarios' texts */
@@ -51,6 +52,9 @@ function judgeFiles(
     const together = new Map([...beside, ...functions]);
     for (const problem of flowProblems(together, functions.keys(), predicates)) {
       diagnostics.push(diagnoseAt(known.checked.files, problem));
+    }
+    if (source) {
+      diagnostics.push(...unsetLocks(source.file, known.checked.checker, functions.values(), beside.values()));
     }
   }
   return { diagnostics, functions };
