@@ -11,11 +11,23 @@ type Lines = Pick<Workspace, 'sourceLine'>;
 
 /** @returns what `work` returns. @throws InputError what `work` refuses, every place with its source line */
 export function withSourceLines<T>(lines: Lines, work: () => T): T {
+  return rewording(work, (diagnostic) => withLine(lines, diagnostic));
+}
+
+/**
+ * A value that does not fit is mended where it is declared, and a kernel's field is not the user's to declare.
+ * @returns what `work` returns. @throws InputError what `work` refuses, with a hint that its reader can follow
+ */
+export function withWidthHints<T>({ program }: CompiledScenario, work: () => T): T {
+  return rewording(work, (diagnostic) => withWidthHint(program, diagnostic));
+}
+
+function rewording<T>(work: () => T, reword: (diagnostic: Diagnostic) => Diagnostic): T {
   try {
     return work();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(...error.diagnostics.map((diagnostic) => withLine(lines, diagnostic)));
+    throw new InputError(...error.diagnostics.map(reword));
   }
 }
 
@@ -33,19 +45,6 @@ function underlined({ file, line, column }: Place, text: string): Place {
   const indentation = text.length - text.trimStart().length;
   if (column > indentation) return { file, line, column, text, length: 1 };
   return { file, line, column: indentation + 1, text, length: text.trim().length };
-}
-
-/**
- * A value that does not fit is mended where it is declared, and a kernel's field is not the user's to declare.
- * @returns what `work` returns. @throws InputError what `work` refuses, with a hint that its reader can follow
- */
-export function withWidthHints<T>({ program }: CompiledScenario, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(...error.diagnostics.map((diagnostic) => withWidthHint(program, diagnostic)));
-  }
 }
 
 function withWidthHint({ structs }: CompiledScenario['program'], diagnostic: Diagnostic): Diagnostic {

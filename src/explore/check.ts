@@ -4,8 +4,6 @@
  * how it ends.
  */
 import { InternalError } from '../base/assert.js';
-import type { CompiledScenario } from '../compiler/api.js';
-import type { Layout } from '../compiler/layout.js';
 import { buildModel, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
 import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
@@ -16,19 +14,9 @@ export type { Progress, SearchOptions } from './search.js';
 export { buildModel, type Model, type Scheduled };
 
 /**
- * Builds the model of a scenario and checks it.
- * @throws InputError as buildModel does, and where a task does what a model cannot: a value that does not fit, …
+ * Explores every interleaving of the model's tasks, as far as `options` allow.
+ * @throws InputError RZ21xx where a task does what a model cannot: a value that does not fit, …
  */
-export function checkScenario(
-  compiled: CompiledScenario,
-  layout: Layout,
-  initialColumns: readonly Int32Array[],
-  options: SearchOptions = {},
-): CheckResult {
-  return check(buildModel(compiled, layout, initialColumns), options);
-}
-
-/** Explores every interleaving of the model's tasks, as far as `options` allow. */
 export function check(model: Model, options: SearchOptions = {}): CheckResult {
   const result = search(model, options);
   const { compiled, sometimes } = model.linked;

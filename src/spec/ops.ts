@@ -40,11 +40,6 @@ export function opOf(event: string): Op {
   return event === 'mm_page_free' ? OP.free : OP.none;
 }
 
-/** Does the event need `ret` to be understood? */
-export function needsRet(op: Op): boolean {
-  return op >= OP.modAndTest && op <= OP.freeze;
-}
-
 /** By how much the operation moved the count, where that does not depend on the count; a failed one did nothing. */
 export function deltaOf(op: Op, val: number, ret: number): number {
   if (op === OP.mod || op === OP.modAndTest || op === OP.modAndReturn) return val;
