@@ -72,20 +72,20 @@ function survive(bytes: Uint8Array, what: string): Recording {
   expect(diagnostics.length, what).toBeLessThan(100);
   for (let row = 0; row < events.length; row++) {
     const sound =
-      events.kind[row] < kinds.length &&
-      events.comm[row] < comms.size &&
-      events.stack[row] < table.size &&
+      events.kind(row) < kinds.length &&
+      events.comm(row) < comms.size &&
+      events.stack(row) < table.size &&
       Number.isFinite(events.time[row]) &&
-      events.pfn[row] >= -1;
+      events.pfn(row) >= -1;
     if (!sound) expect.fail(`${what}: row ${row} points outside`);
   }
   if (events.length > 0) {
     const row = events.length >>> 1;
     describeEvent(recording, row);
-    if (events.stack[row] >= 0) table.frames(events.stack[row]);
+    if (events.stack(row) >= 0) table.frames(events.stack(row));
     const lives = summarize(recording, RANGES, KERNEL);
     for (const kind of lives.kinds) expect(kind.underWay + kind.began).toBe(kind.ended + kind.endUnseen + kind.open);
-    if (events.pfn[row] >= 0) pageLife(recording, events.pfn[row], RANGES, KERNEL);
+    if (events.pfn(row) >= 0) pageLife(recording, events.pfn(row), RANGES, KERNEL);
   }
   const spent = performance.now() - start;
   if (spent > MAX_MS) expect.fail(`${what} took ${spent.toFixed(0)} ms`);

@@ -121,18 +121,18 @@ describe.each(SHAPES)('$name', (shape) => {
     expect(recording.diagnostics).toEqual([]);
     const { events: columns } = recording;
     expect(columns.length).toBe(3);
-    expect(Array.from(columns.pfn.slice(0, 3))).toEqual([0x40603, 0x40604, 1]);
-    expect(Array.from(columns.val.slice(0, 3))).toEqual([-1, 1023, 2]);
-    expect(Array.from(columns.ret.slice(0, 3))).toEqual([1, -5, 3]);
-    expect(Array.from(columns.mapcount.slice(0, 3))).toEqual([-1, -1, -1]);
-    expect(Array.from(columns.pid.slice(0, 3))).toEqual([7, 8, 7]);
+    expect([0, 1, 2].map((row) => columns.pfn(row))).toEqual([0x40603, 0x40604, 1]);
+    expect([0, 1, 2].map((row) => columns.val(row))).toEqual([-1, 1023, 2]);
+    expect([0, 1, 2].map((row) => columns.ret(row))).toEqual([1, -5, 3]);
+    expect([0, 1, 2].map((row) => columns.mapcount(row))).toEqual([-1, -1, -1]);
+    expect([0, 1, 2].map((row) => columns.pid(row))).toEqual([7, 8, 7]);
     const absolute = Array.from(columns.time.slice(0, 3), (time) => recording.timeBase + BigInt(time) - (1n << 40n));
     expect(absolute).toEqual([5n, 6n + (1n << 28n), 12345n]);
     const wide = shape.longSize === 8;
-    expect(columns.flags[0]).toBe(wide ? 0x800000000000002cn : 0x2cn);
-    expect(columns.mapping[0]).toBe(wide ? 0xffff888012345678n : 0x12345678n);
-    expect(recording.comms.text(columns.comm[0])).toBe('a b');
-    expect(recording.stacks.frames(columns.stack[0])).toEqual([wide ? 'second' : '0x81000104']);
+    expect(columns.flags(0)).toBe(wide ? 0x800000000000002cn : 0x2cn);
+    expect(columns.mapping(0)).toBe(wide ? 0xffff888012345678n : 0x12345678n);
+    expect(recording.comms.text(columns.comm(0))).toBe('a b');
+    expect(recording.stacks.frames(columns.stack(0))).toEqual([wide ? 'second' : '0x81000104']);
     expect(recording.kernel).toBe('6.18.44');
   });
 
@@ -149,8 +149,8 @@ describe.each(SHAPES)('$name', (shape) => {
       { cpu: 5, pages: page([3, 4], 5) },
     ];
     const { events } = open(partsOf(shape, cpus));
-    expect(Array.from(events.cpu.slice(0, events.length))).toEqual([2, 9, 2, 5, 2, 5, 9, 9, 9, 2]);
-    expect(Array.from(events.pfn.slice(0, events.length))).toEqual([2, 9, 2, 5, 2, 5, 9, 9, 9, 2]);
+    expect(Array.from({ length: events.length }, (_, row) => events.cpu(row))).toEqual([2, 9, 2, 5, 2, 5, 9, 9, 9, 2]);
+    expect(Array.from({ length: events.length }, (_, row) => events.pfn(row))).toEqual([2, 9, 2, 5, 2, 5, 9, 9, 9, 2]);
   });
 
   test('lost events, counted and not', () => {
@@ -184,7 +184,7 @@ describe.each(SHAPES)('$name', (shape) => {
     const recording = open(partsOf(shape, [{ cpu: 0, pages }]));
     expect(countsOf(recording)).toEqual({ never_heard_of: 1, 'event#999': 1 });
     expect(describeEvent(recording, 0)).toBe('small=513 text=hi wide=-2');
-    expect(recording.events.pid[1]).toBe(7);
+    expect(recording.events.pid(1)).toBe(7);
     expect(recording.diagnostics.map(({ code }) => code)).toEqual(['RZ3005']);
   });
 
@@ -198,9 +198,9 @@ describe.each(SHAPES)('$name', (shape) => {
       { name: 'other', cpus: [{ cpu: 0, pages: page(6) }] },
     ];
     for (const version of [6, 7] as const) {
-      expect(open({ ...parts, version, buffers }).events.pfn[0]).toBe(5);
+      expect(open({ ...parts, version, buffers }).events.pfn(0)).toBe(5);
       const other = open({ ...parts, version, buffers }, 'other');
-      expect(other.events.pfn[0]).toBe(6);
+      expect(other.events.pfn(0)).toBe(6);
       expect(other.buffers.map(({ name, chosen }) => [name, chosen])).toEqual([
         ['', false],
         ['mmb', false],
@@ -226,7 +226,7 @@ test('folio_ref events with only pfn, val and ret, in another order', () => {
     buffers: [{ name: '', cpus: [{ cpu: 0, pages: pageOf(shape, 1n, [{ delta: 0, payload }]) }] }],
   });
   expect(recording.diagnostics).toEqual([]);
-  expect([recording.events.pfn[0], recording.events.val[0], recording.events.ret[0]]).toEqual([0x1234, -1, 1]);
+  expect([recording.events.pfn(0), recording.events.val(0), recording.events.ret(0)]).toEqual([0x1234, -1, 1]);
   expect(indexPages(recording).find(0x1234)).toBe(0);
 });
 
@@ -273,10 +273,10 @@ describe('texts', () => {
     expect(recording.diagnostics).toEqual([]);
     const { events } = recording;
     expect(recording.timeBase + BigInt(events.time[0])).toBe(time);
-    expect([events.pfn[0], events.val[0], events.count[0], events.pid[0]]).toEqual([0x206a70, 1, 3, 1]);
-    expect(recording.flagTexts!.text(Number(events.flags[0]))).toBe('referenced|lru');
-    expect(events.mapping[0]).toBe(0xffffffffffffffffn);
-    expect(recording.comms.text(events.comm[0])).toBe(line.includes('a-12') ? 'a-12 [001] b' : 'init');
+    expect([events.pfn(0), events.val(0), events.count(0), events.pid(0)]).toEqual([0x206a70, 1, 3, 1]);
+    expect(recording.flagTexts!.text(Number(events.flags(0)))).toBe('referenced|lru');
+    expect(events.mapping(0)).toBe(0xffffffffffffffffn);
+    expect(recording.comms.text(events.comm(0))).toBe(line.includes('a-12') ? 'a-12 [001] b' : 'init');
   });
 
   test('losses, stacks, the kernel of a latency header, a cut line', () => {
@@ -300,8 +300,8 @@ describe('texts', () => {
     );
     expect(recording.kernel).toBe('5.10.0-rc1');
     expect([recording.lost, recording.lostUnknown]).toEqual([112, 1]);
-    expect(recording.stacks.frames(recording.events.stack[0])).toEqual(['get_page', 'try_grab [mod]']);
-    expect(recording.stacks.frames(recording.events.stack[1])).toEqual(['get_page (ffffffff81000000)']);
+    expect(recording.stacks.frames(recording.events.stack(0))).toEqual(['get_page', 'try_grab [mod]']);
+    expect(recording.stacks.frames(recording.events.stack(1))).toEqual(['get_page (ffffffff81000000)']);
     expect(recording.diagnostics.map(({ message }) => message)).toEqual(['line 12: page_ref_mod without its fields']);
   });
 

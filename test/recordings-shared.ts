@@ -33,7 +33,7 @@ export function agreement(dat: Recording, text: Recording): string[] {
   const stacks = new Map<number, number>();
   for (let row = 0; row < Math.min(dat.events.length, text.events.length) && differences.length < 5; row++) {
     if (!same(dat, text, row)) differences.push(`row ${row}: ${line(dat, row)} | ${line(text, row)}`);
-    const [a, b] = [dat.events.stack[row], text.events.stack[row]];
+    const [a, b] = [dat.events.stack(row), text.events.stack(row)];
     if (a < 0 !== b < 0) differences.push(`row ${row}: a stack in one of them only`);
     if (a < 0 || b < 0 || stacks.get(a) === b) continue;
     stacks.set(a, b);
@@ -57,20 +57,20 @@ function same(dat: Recording, text: Recording, row: number): boolean {
   const ns = base + a.time[row];
   // rounded to a microsecond of the absolute time, which the text has
   const time = dat.unit === 'ticks' ? ns : ns - (ns % 1000) + (ns % 1000 >= 500 ? 1000 : 0);
-  if (time !== b.time[row] || a.pfn[row] !== b.pfn[row] || a.cpu[row] !== b.cpu[row]) return false;
-  if (a.pid[row] !== b.pid[row] || a.val[row] !== b.val[row] || a.ret[row] !== b.ret[row]) return false;
-  if (a.count[row] !== b.count[row] || a.mapcount[row] !== b.mapcount[row]) return false;
-  const [mine, theirs] = [dat.kinds[a.kind[row]].name, text.kinds[b.kind[row]].name];
+  if (time !== b.time[row] || a.pfn(row) !== b.pfn(row) || a.cpu(row) !== b.cpu(row)) return false;
+  if (a.pid(row) !== b.pid(row) || a.val(row) !== b.val(row) || a.ret(row) !== b.ret(row)) return false;
+  if (a.count(row) !== b.count(row) || a.mapcount(row) !== b.mapcount(row)) return false;
+  const [mine, theirs] = [dat.kinds[a.kind(row)].name, text.kinds[b.kind(row)].name];
   if (mine !== theirs && (mine !== 'print' || theirs !== 'tracing_mark_write')) return false;
-  return (dat.comms.text(a.comm[row]) || '<...>') === text.comms.text(b.comm[row]);
+  return (dat.comms.text(a.comm(row)) || '<...>') === text.comms.text(b.comm(row));
 }
 
 function line({ events, kinds, comms, unit, timeBase, precision }: Recording, row: number): string {
   const absolute = timeBase + BigInt(Math.round(events.time[row]));
   // the kernel prints microseconds rounded (kernel/trace/trace_output.c: ns2usecs)
   const time = unit === 'ticks' || precision === 6 ? absolute : ((absolute + 500n) / 1000n) * 1000n;
-  const name = kinds[events.kind[row]].name.replace('tracing_mark_write', 'print');
-  const comm = comms.text(events.comm[row]) || '<...>';
-  const numbers = [events.cpu[row], events.pid[row], events.pfn[row], events.val[row], events.ret[row]];
-  return [time, name, comm, ...numbers, events.count[row], events.mapcount[row]].join(' ');
+  const name = kinds[events.kind(row)].name.replace('tracing_mark_write', 'print');
+  const comm = comms.text(events.comm(row)) || '<...>';
+  const numbers = [events.cpu(row), events.pid(row), events.pfn(row), events.val(row), events.ret(row)];
+  return [time, name, comm, ...numbers, events.count(row), events.mapcount(row)].join(' ');
 }

@@ -58,7 +58,11 @@ export function expectTruth(verdict: Verdict, recording: Recording, run: MetaRun
 /** Does the recording show pointers, or did the kernel hash them (%p of a text)? */
 function showsPointers({ format, events }: Recording): boolean {
   if (format !== 'ftrace text') return true;
-  return events.mapping.subarray(0, events.length).some((word) => word >> 32n !== 0n && word !== MAPPING_HIDDEN);
+  for (let row = 0; row < events.length; row++) {
+    const word = events.mapping(row);
+    if (word >> 32n !== 0n && word !== MAPPING_HIDDEN) return true;
+  }
+  return false;
 }
 
 const line = (pfn: number, site: string | undefined): string =>

@@ -89,15 +89,16 @@ export function digest(recording: Recording): string {
   const { events, kinds, comms, stacks, timeBase } = recording;
   const hash = createHash('sha256');
   const { length } = events;
-  for (const column of [events.time, events.pfn, events.cpu, events.pid, events.val, events.ret, events.count]) {
-    hash.update(new Uint8Array(column.buffer, 0, length * column.BYTES_PER_ELEMENT));
+  hash.update(new Uint8Array(events.time.buffer, 0, length * 8));
+  for (const field of ['pfn', 'cpu', 'pid', 'val', 'ret', 'count', 'mapcount'] as const) {
+    hash.update(new Uint8Array(Float64Array.from({ length }, (_, row) => events[field](row)).buffer));
   }
-  for (const column of [events.mapcount, events.flags, events.mapping]) {
-    hash.update(new Uint8Array(column.buffer, 0, length * column.BYTES_PER_ELEMENT));
+  for (const field of ['flags', 'mapping'] as const) {
+    hash.update(new Uint8Array(BigUint64Array.from({ length }, (_, row) => events[field](row)).buffer));
   }
   const names = new Map<string, number>();
   for (let row = 0; row < length; row++) {
-    const words = `${kinds[events.kind[row]].name} ${comms.text(events.comm[row])} ${events.stack[row]}`;
+    const words = `${kinds[events.kind(row)].name} ${comms.text(events.comm(row))} ${events.stack(row)}`;
     names.set(words, (names.get(words) ?? 0) + 1);
   }
   for (let id = 0; id < stacks.size; id++) hash.update(stacks.frames(id).join());

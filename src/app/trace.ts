@@ -146,7 +146,7 @@ export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTr
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
   for (let row = 0; row < events.length; row++) {
-    if (events.stack[row] >= 0) attached++;
+    if (events.stack(row) >= 0) attached++;
     first = Math.min(first, events.time[row]);
     last = Math.max(last, events.time[row]);
   }
@@ -208,10 +208,10 @@ export function eventsNamed({ recording, file }: OpenTrace, name: string, limit:
   }
   const lines: EventLine[] = [];
   for (let row = 0; row < events.length && lines.length < limit; row++) {
-    if (kinds[events.kind[row]].name !== name) continue;
+    if (kinds[events.kind(row)].name !== name) continue;
     const time = timeBase + BigInt(Math.round(events.time[row]));
-    const [cpu, pid] = [events.cpu[row], events.pid[row]];
-    lines.push({ time, cpu, pid, comm: comms.text(events.comm[row]), fields: describe(recording, row) });
+    const [cpu, pid] = [events.cpu(row), events.pid(row)];
+    lines.push({ time, cpu, pid, comm: comms.text(events.comm(row)), fields: describe(recording, row) });
   }
   return lines;
 }

@@ -42,15 +42,14 @@ export class Ledger {
   /** Walks one page to its last event; what is open then is in `rows` and `amounts`. A silent walk adds nothing to what is known. */
   page(page: number, rule: RestRule, silent = false): void {
     this.silent = silent;
-    const { starts, rows, ops } = this.index;
+    const { starts, rows, shapes, effects } = this.index;
     const { before, after } = this.counts;
-    const { kind } = this.recording.events;
     this.size = 0;
     const from = starts[page];
     const first = before[from];
     if (first !== UNKNOWN && first > rule.idle) this.open(-1, first - rule.idle);
     for (let at = from; at < starts[page + 1]; at++) {
-      const op = ops[kind[rows[at]]] as Op;
+      const op = effects.op[shapes[at]] as Op;
       if (op === OP.alloc) continue;
       if (op === OP.set || op === OP.free) {
         this.size = 0;
@@ -146,8 +145,8 @@ export class Ledger {
     if (open >= PIN_BIAS - 1 && amount < PIN_BIAS - 1) score -= 16;
     const take = this.sites.of(taken);
     if (take === 0 || site === 0) return score;
-    const { pid } = this.recording.events;
-    if (this.sites.holders[take] === this.sites.holders[site]) score += pid[taken] === pid[row] ? 6 : 3;
+    const { events } = this.recording;
+    if (this.sites.holders[take] === this.sites.holders[site]) score += events.pid(taken) === events.pid(row) ? 6 : 3;
     score += affinity(this.sites.paths[take].take, this.sites.paths[site].give);
     const all = this.gives.get(site);
     if (all !== undefined) score += (8 * (this.pairs.get(take * 0x100000 + site) ?? 0)) / all;

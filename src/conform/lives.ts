@@ -160,7 +160,7 @@ class Walk {
   }
 
   private op(at: number): Op {
-    return this.index.ops[this.recording.events.kind[this.index.rows[at]]] as Op;
+    return this.index.effects.op[this.index.shapes[at]] as Op;
   }
 
   /** memremap sets every page to 1 and then, where idle is 0, to 0: no life (mm/mm_init.c: __init_zone_device_page). */
@@ -189,7 +189,7 @@ class Walk {
   private freezing(op: Op, at: number, pfn: number, kind: number): void {
     const row = this.index.rows[at];
     if (op === OP.freeze) {
-      if (this.recording.events.ret[row] !== 0) this.frozenAt = row;
+      if (this.recording.events.ret(row) !== 0) this.frozenAt = row;
       return;
     }
     this.frozenAt = -1;

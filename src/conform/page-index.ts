@@ -2,8 +2,9 @@
 /**
  * Which rows of a recording belong to which page: a page's life becomes one slice. Two passes of counting, no object a page.
  */
-import { OP, type Op, opOf } from '../spec/ops.js';
+import { OP } from '../spec/ops.js';
 import type { Recording } from '../trace/recording.js';
+import { type Effects, effectsOf } from './effects.js';
 
 export interface PageIndex {
   /** distinct pages, in the order of their first event */
@@ -11,77 +12,52 @@ export interface PageIndex {
   /** rows of page `p` are `rows[starts[p], starts[p + 1])`, in the order of time */
   starts: Uint32Array;
   rows: Uint32Array;
-  /** by event kind */
-  ops: Uint8Array;
+  /** `Columns.shape` of each of `rows`: a page is walked without looking all over the columns */
+  shapes: Int32Array;
+  effects: Effects;
   /** the page of a pfn, -1 for none */
   find(pfn: number): number;
 }
 
 /** Indexes all events that say something about a page's count or allocation. */
 export function indexPages(recording: Recording): PageIndex {
-  const { events, kinds } = recording;
-  const ops = Uint8Array.from(kinds, ({ name }): Op => opOf(name));
-  const table = new PfnTable();
-  const pageOf = new Int32Array(events.length).fill(-1);
-  let counts = new Uint32Array(1024);
+  const { events } = recording;
+  const { length, page, shape } = events;
+  const effects = effectsOf(recording);
+  const { op } = effects;
+  // pages of the table that have such an event, numbered anew
+  const numbers = new Int32Array(events.pages.size).fill(-1);
+  const counts = new Uint32Array(events.pages.size + 1);
+  let size = 0;
   let used = 0;
-  for (let row = 0; row < events.length; row++) {
-    const pfn = events.pfn[row];
-    if (pfn < 0 || ops[events.kind[row]] === OP.none) continue;
-    const page = table.add(pfn);
-    if (page >= counts.length) {
-      const larger = new Uint32Array(counts.length * 2);
-      larger.set(counts);
-      counts = larger;
-    }
-    counts[page]++;
-    pageOf[row] = page;
+  for (let row = 0; row < length; row++) {
+    const known = page[row];
+    if (known < 0 || op[shape[row]] === OP.none) continue;
+    let number = numbers[known];
+    if (number < 0) number = numbers[known] = size++;
+    counts[number]++;
     used++;
   }
-  const starts = new Uint32Array(table.size + 1);
-  for (let page = 0; page < table.size; page++) starts[page + 1] = starts[page] + counts[page];
-  const next = starts.slice();
+  const starts = new Uint32Array(size + 1);
+  for (let number = 0; number < size; number++) starts[number + 1] = starts[number] + counts[number];
+  const pages = new Float64Array(size);
+  for (let known = 0; known < numbers.length; known++) {
+    if (numbers[known] >= 0) pages[numbers[known]] = events.pages.pfn[known];
+  }
+  const next = counts;
+  next.set(starts);
   const rows = new Uint32Array(used);
-  for (let row = 0; row < events.length; row++) if (pageOf[row] >= 0) rows[next[pageOf[row]]++] = row;
-  return { pages: table.keys.slice(0, table.size), starts, rows, ops, find: (pfn) => table.find(pfn) };
-}
-
-/** Page numbers to small numbers, open addressing. */
-class PfnTable {
-  keys = new Float64Array(1024);
-  size = 0;
-  private slots = new Int32Array(4096).fill(-1);
-
-  add(pfn: number): number {
-    const slot = this.slotOf(pfn);
-    if (this.slots[slot] >= 0) return this.slots[slot];
-    const page = this.size++;
-    if (page >= this.keys.length) {
-      const larger = new Float64Array(this.keys.length * 2);
-      larger.set(this.keys);
-      this.keys = larger;
-    }
-    this.keys[page] = pfn;
-    this.slots[slot] = page;
-    if (this.size * 2 > this.slots.length) this.grow();
-    return page;
+  const shapes = new Int32Array(used);
+  for (let row = 0; row < length; row++) {
+    const known = page[row];
+    if (known < 0 || op[shape[row]] === OP.none) continue;
+    const at = next[numbers[known]]++;
+    rows[at] = row;
+    shapes[at] = shape[row];
   }
-
-  find(pfn: number): number {
-    return this.slots[this.slotOf(pfn)];
-  }
-
-  private slotOf(pfn: number): number {
-    const mask = this.slots.length - 1;
-    let slot = Math.imul((pfn >>> 0) ^ (pfn / 4294967296), 0x9e3779b1) >>> 8;
-    for (slot &= mask; ; slot = (slot + 1) & mask) {
-      const page = this.slots[slot];
-      if (page < 0 || this.keys[page] === pfn) return slot;
-    }
-  }
-
-  private grow(): void {
-    this.slots = new Int32Array(this.slots.length * 2).fill(-1);
-    for (let page = 0; page < this.size; page++) this.slots[this.slotOf(this.keys[page])] = page;
-  }
+  const find = (pfn: number): number => {
+    const known = events.pages.find(pfn);
+    return known < 0 ? -1 : numbers[known];
+  };
+  return { pages, starts, rows, shapes, effects, find };
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 /** One page's life, event by event, with its count before and after. */
 import type { KernelVersion } from '../spec/kernel-version.js';
-import { OP, type Op, UNKNOWN } from '../spec/ops.js';
+import { OP, UNKNOWN } from '../spec/ops.js';
 import { pageFlagNames } from '../spec/page-flags.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import { withoutTracer } from '../spec/tracer-frames.js';
-import { HAS, LOW_WORD } from '../trace/columns.js';
+import { HAS } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
+import { FIELD } from '../trace/shapes.js';
 import { LIFE, LifeFinder, type PageFacts } from './lives.js';
 import { indexPages } from './page-index.js';
 import type { RangeMap } from './ranges.js';
@@ -97,7 +98,7 @@ export function pageLife(
     const event = eventOf(recording, row, kernel);
     event.before = told(finder.counts.before[at]);
     event.after = told(finder.counts.after[at]);
-    if (index.ops[recording.events.kind[row]] === (OP.alloc as Op)) event.before = event.after = undefined;
+    if (index.effects.op[recording.events.shape[row]] === OP.alloc) event.before = event.after = undefined;
     event.begins = known !== undefined && begins.has(row);
     event.ends = known !== undefined && ends.has(row);
     life.events.push(event);
@@ -110,23 +111,23 @@ const told = (count: number): number | undefined => (count === UNKNOWN ? undefin
 /** The event in `row`, its counts not filled in. */
 export function eventOf(recording: Recording, row: number, kernel: KernelVersion | undefined): PageEvent {
   const { events, kinds, comms, stacks, timeBase } = recording;
-  const kind = kinds[events.kind[row]];
+  const kind = kinds[events.kind(row)];
   const has = (bit: number) => (kind.has & bit) !== 0;
-  const stack = events.stack[row];
+  const stack = events.stack(row);
   return {
     row,
     time: timeBase + BigInt(Math.round(events.time[row])),
-    cpu: events.cpu[row],
-    pid: events.pid[row],
-    comm: comms.text(events.comm[row]),
+    cpu: events.cpu(row),
+    pid: events.pid(row),
+    comm: comms.text(events.comm(row)),
     event: kind.name,
-    val: has(HAS.val) ? events.val[row] : undefined,
-    ret: has(HAS.ret) ? events.ret[row] : undefined,
-    order: has(HAS.order) ? events.val[row] : undefined,
+    val: has(HAS.val) ? events.val(row) : undefined,
+    ret: has(HAS.ret) ? events.ret(row) : undefined,
+    order: has(HAS.order) ? events.val(row) : undefined,
     before: undefined,
     after: undefined,
-    count: has(HAS.count) ? events.count[row] : undefined,
-    mapcount: has(HAS.mapcount) ? events.mapcount[row] : undefined,
+    count: has(HAS.count) ? events.count(row) : undefined,
+    mapcount: has(HAS.mapcount) ? events.mapcount(row) : undefined,
     flags: has(HAS.flags) ? flagsOf(recording, row, kernel) : undefined,
     stack: stack < 0 ? undefined : withoutTracer(stacks.frames(stack)),
     begins: false,
@@ -136,7 +137,7 @@ export function eventOf(recording: Recording, row: number, kernel: KernelVersion
 
 /** Flag names: as printed, where the recording is text; from the era's table, where it is binary. */
 function flagsOf({ events, flagTexts }: Recording, row: number, kernel: KernelVersion | undefined): string {
-  const low = events.flagsWords[row * 2 + LOW_WORD];
+  const low = events.word(row, FIELD.flags);
   if (flagTexts) return flagTexts.text(low);
   return (kernel && pageFlagNames(low, kernel)) ?? `0x${(low & 0x3fffff).toString(16)}`;
 }

@@ -2,8 +2,9 @@
 /** What a page was when it was last seen: mapped, anonymous, on the LRU; as far as its last event tells. */
 import { type KernelVersion, since } from '../spec/kernel-version.js';
 import { pageFlagNames } from '../spec/page-flags.js';
-import { HAS, LOW_WORD, MAPPING_HIDDEN } from '../trace/columns.js';
+import { HAS, MAPPING_HIDDEN } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
+import { FIELD } from '../trace/shapes.js';
 
 export interface PageState {
   /** page table entries that map it, undefined where that is not known */
@@ -17,14 +18,14 @@ export interface PageState {
 /** The state that event `row` shows. */
 export function stateAt(recording: Recording, row: number, kernel: KernelVersion | undefined): PageState {
   const { events, kinds, flagTexts } = recording;
-  const { has } = kinds[events.kind[row]];
+  const { has } = kinds[events.kind(row)];
   let flags: string | undefined;
   if (has & HAS.flags) {
-    const low = events.flagsWords[row * 2 + LOW_WORD];
+    const low = events.word(row, FIELD.flags);
     flags = flagTexts ? flagTexts.text(low) : kernel && pageFlagNames(low, kernel);
   }
   return {
-    mapped: has & HAS.mapcount && kernel ? mappings(events.mapcount[row], kernel) : undefined,
+    mapped: has & HAS.mapcount && kernel ? mappings(events.mapcount(row), kernel) : undefined,
     anon: has & HAS.mapping ? isAnon(recording, row) : undefined,
     flags: flags === undefined ? undefined : new Set(flags.split('|')),
   };
@@ -37,8 +38,8 @@ function mappings(mapcount: number, kernel: KernelVersion): number {
 
 /** PAGE_MAPPING_ANON is bit 0 of the pointer, bit 1 marks movable and KSM pages; hashed pointers have no upper half. */
 function isAnon({ events }: Recording, row: number): boolean | undefined {
-  const pointer = events.mapping[row];
+  const pointer = events.mapping(row);
   if (pointer === MAPPING_HIDDEN) return undefined;
-  if (events.mappingWords[row * 2 + 1 - LOW_WORD] === 0 && pointer !== 0n) return undefined;
-  return (events.mappingWords[row * 2 + LOW_WORD] & 3) === 1;
+  if (events.word(row, FIELD.mappingHigh) === 0 && pointer !== 0n) return undefined;
+  return (events.word(row, FIELD.mapping) & 3) === 1;
 }

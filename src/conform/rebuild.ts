@@ -4,8 +4,7 @@
  * atomic operation, so two events of different CPUs can stand in the wrong order; where a returned count proves that, they are
  * put right. What is left unexplained moves the base and is counted, so that a report can say how sure it is.
  */
-import { contradicts, countAfter, countBefore, deltaOf, isStore, OP, type Op, UNKNOWN } from '../spec/ops.js';
-import { HAS } from '../trace/columns.js';
+import { isStore, OP, type Op, UNKNOWN } from '../spec/ops.js';
 import type { Recording } from '../trace/recording.js';
 import type { PageIndex } from './page-index.js';
 
@@ -53,6 +52,11 @@ export class Counts {
     const to = this.index.starts[page + 1];
     let count = this.base(from, to, result);
     for (let at = from; at < to; at++) {
+      const plain = count === UNKNOWN ? UNKNOWN : this.plain(at, count);
+      if (plain !== UNKNOWN) {
+        count = plain;
+        continue;
+      }
       count = this.step(at, to, count, result);
       const late = this.lateFrom(at, from, count, result);
       if (late < 0) continue;
@@ -69,27 +73,41 @@ export class Counts {
     }
   }
 
+  /** The event that fits in every way, as nearly all do: returns the count after it, UNKNOWN for any other. */
+  private plain(at: number, count: number): number {
+    const { effects, shapes } = this.index;
+    const shape = shapes[at];
+    const after = count + effects.delta[shape];
+    const told = effects.after[shape];
+    const seen = effects.seen[shape];
+    if (effects.store[shape] !== 0 || (told !== after && told !== UNKNOWN)) return UNKNOWN;
+    if ((seen !== after && seen !== UNKNOWN) || (after === 0 && effects.notZero[shape] !== 0)) return UNKNOWN;
+    this.before[at] = count;
+    this.after[at] = after;
+    return after;
+  }
+
   private op(at: number): Op {
-    return this.index.ops[this.recording.events.kind[this.index.rows[at]]] as Op;
-  }
-
-  private val(at: number): number {
-    return this.recording.events.val[this.index.rows[at]];
-  }
-
-  private ret(at: number): number {
-    return this.recording.events.ret[this.index.rows[at]];
+    return this.index.effects.op[this.index.shapes[at]] as Op;
   }
 
   private delta(at: number): number {
-    return deltaOf(this.op(at), this.val(at), this.ret(at));
+    return this.index.effects.delta[this.index.shapes[at]];
+  }
+
+  /** The count that the operation itself says, UNKNOWN where it does not. */
+  private told(at: number): number {
+    return this.index.effects.after[this.index.shapes[at]];
+  }
+
+  /** Does the put at `at` say that it did not reach zero, although it would have? */
+  private contradicts(at: number, after: number): boolean {
+    return after === 0 && this.index.effects.notZero[this.index.shapes[at]] !== 0;
   }
 
   /** `count=` of an event, UNKNOWN without one. */
   private evidence(at: number): number {
-    const { events, kinds } = this.recording;
-    const row = this.index.rows[at];
-    return kinds[events.kind[row]].has & HAS.count ? events.count[row] : UNKNOWN;
+    return this.index.effects.seen[this.index.shapes[at]];
   }
 
   /** The count before the first event: from the first returned count, else from what most of the `count=` agree on. */
@@ -99,7 +117,7 @@ export class Counts {
     let weight = 0;
     for (let at = from; at < to; at++) {
       const op = this.op(at);
-      const known = countBefore(op, this.val(at), this.ret(at));
+      const known = this.index.effects.before[this.index.shapes[at]];
       if (known !== UNKNOWN) {
         result.basis = 'returned';
         return known - sum;
@@ -120,11 +138,11 @@ export class Counts {
   /** One event: returns the count after it. */
   private step(at: number, to: number, count: number, result: Rebuilt, exchanged = false): number {
     const op = this.op(at);
-    const told = countAfter(op, this.val(at), this.ret(at));
+    const told = this.told(at);
     this.before[at] = count;
     if (isStore(op)) return this.store(at, op, told, count, result);
     let after = count === UNKNOWN ? UNKNOWN : count + this.delta(at);
-    const wrong = told !== UNKNOWN ? after !== told : contradicts(op, this.ret(at), after);
+    const wrong = told !== UNKNOWN ? after !== told : this.contradicts(at, after);
     if (wrong && after !== UNKNOWN) {
       if (
         !exchanged &&
@@ -161,21 +179,24 @@ export class Counts {
    * traces an operation before it does anything else.
    */
   private exchange(at: number, from: number, to: number, missing: number): boolean {
-    const { rows } = this.index;
+    const { rows, shapes } = this.index;
     const { events } = this.recording;
     for (let other = from; other < Math.min(to, at + 1 + REACH); other++) {
       const op = this.op(other);
       const delta = this.delta(other);
       if (delta === 0 || isStore(op) || (missing !== UNKNOWN && delta !== missing)) continue;
-      if (events.cpu[rows[other]] === events.cpu[rows[at]]) continue;
+      if (events.cpu(rows[other]) === events.cpu(rows[at])) continue;
       // the one in front must itself be possible there
       const there = this.before[at] + delta;
-      const told = countAfter(op, this.val(other), this.ret(other));
-      if ((told !== UNKNOWN && told !== there) || contradicts(op, this.ret(other), there)) continue;
+      const told = this.told(other);
+      if ((told !== UNKNOWN && told !== there) || this.contradicts(other, there)) continue;
       if (!this.silent(rows[at], rows[other])) continue;
       const row = rows[other];
+      const shape = shapes[other];
       rows.copyWithin(at + 1, at, other);
+      shapes.copyWithin(at + 1, at, other);
       rows[at] = row;
+      shapes[at] = shape;
       return true;
     }
     return false;
@@ -183,9 +204,10 @@ export class Counts {
 
   /** Has the task of row `later` no event on its CPU after row `earlier`? */
   private silent(earlier: number, later: number): boolean {
-    const { cpu, pid } = this.recording.events;
+    const { events } = this.recording;
+    const [cpu, pid] = [events.cpu(later), events.pid(later)];
     for (let row = later - 1; row > earlier; row--) {
-      if (this.budget-- <= 0 || (cpu[row] === cpu[later] && pid[row] === pid[later])) return false;
+      if (this.budget-- <= 0 || (events.cpu(row) === cpu && events.pid(row) === pid)) return false;
     }
     return true;
   }
@@ -200,7 +222,7 @@ export class Counts {
     for (let back = 1; back < EVIDENCE; back++) {
       const earlier = at - back;
       if (earlier < from || isStore(this.op(earlier + 1))) return -1;
-      if (countAfter(this.op(earlier + 1), this.val(earlier + 1), this.ret(earlier + 1)) !== UNKNOWN) return -1;
+      if (this.told(earlier + 1) !== UNKNOWN) return -1;
       const was = this.evidence(earlier);
       if (was === UNKNOWN || was - this.after[earlier] !== off) return -1;
     }
@@ -212,7 +234,7 @@ export class Counts {
     let later = count;
     for (let next = at + 1; next < Math.min(to, at + 1 + REACH); next++) {
       const op = this.op(next);
-      const told = countAfter(op, this.val(next), this.ret(next));
+      const told = this.told(next);
       if (op === OP.set) return false;
       if (isStore(op)) return later === 0;
       later += this.delta(next);

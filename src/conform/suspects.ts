@@ -174,7 +174,7 @@ export class Suspects {
   private lastRow(page: number): number {
     const { index } = this.lives;
     for (let at = index.starts[page + 1] - 1; at >= index.starts[page]; at--) {
-      const op = index.ops[this.recording.events.kind[index.rows[at]]];
+      const op = index.effects.op[index.shapes[at]];
       if (op !== OP.alloc && op !== OP.free) return index.rows[at];
     }
     return -1;
@@ -230,7 +230,7 @@ export class Suspects {
   private allocation(page: number, row: number, last: number): Suspicion | Unjudged {
     const site = this.sites.of(row);
     if (row < 0 || row !== last || !this.sites.paths[site].driver || this.sites.paths[site].async) return 'inUse';
-    if (!this.tasks.exited(this.recording.events.pid[row])) return 'inUse';
+    if (!this.tasks.exited(this.recording.events.pid(row))) return 'inUse';
     this.asked = true;
     if (this.isGivenBack(site)) return 'inUse';
     return this.suspicion(page, 1, [row], ['untouched', 'neverGivenBack', 'takerGone'], last, 'allocation');
@@ -268,8 +268,8 @@ export class Suspects {
     if (path.async) {
       return this.heldBy('pending', path.holder);
     }
-    const { pid, time } = this.recording.events;
-    const gone = this.tasks.exited(pid[row]);
+    const { time } = this.recording.events;
+    const gone = this.tasks.exited(this.recording.events.pid(row));
     this.asked = true;
     const usual = this.ledger.closed.get(this.sites.of(row));
     if (usual && this.end - time[row] < usual.longest * TIMES_LONGER && !gone) return this.heldBy('young', path.holder);
@@ -332,7 +332,7 @@ export class Suspects {
   }
 
   private pidOf(taken: number[], last: number): number {
-    return this.recording.events.pid[taken.length > 0 ? taken[taken.length - 1] : last];
+    return this.recording.events.pid(taken.length > 0 ? taken[taken.length - 1] : last);
   }
 
   /** Was anything that the same function took ever given back? */

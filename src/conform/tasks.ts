@@ -28,25 +28,26 @@ export class Tasks {
 
   private byStack(): Set<number> {
     const gone = new Set<number>();
-    const { length, pid, stack } = this.recording.events;
-    let last = 0;
-    for (let row = 0; row < length; row++) {
-      if (stack[row] < 0 || pid[row] === last || !this.sites.paths[this.sites.of(row)].exiting) continue;
-      last = pid[row];
-      gone.add(last);
+    const { events } = this.recording;
+    let last = -1;
+    for (let row = 0; row < events.length; row++) {
+      if (events.who[row] === last || !this.sites.paths[this.sites.of(row)].exiting) continue;
+      last = events.who[row];
+      gone.add(events.pid(row));
     }
     return gone;
   }
 
   private byFrees(): Set<number> {
-    const { length, pid, kind } = this.recording.events;
-    const { ops } = this.index;
+    const { events } = this.recording;
+    const { effects } = this.index;
     const seen = new Map<number, { events: number; frees: number }>();
-    for (let row = length - 1; row >= 0; row--) {
-      const op = ops[kind[row]];
+    for (let row = events.length - 1; row >= 0; row--) {
+      const op = effects.op[events.shape[row]];
       if (op === OP.none) continue;
-      let task = seen.get(pid[row]);
-      if (!task) seen.set(pid[row], (task = { events: 0, frees: 0 }));
+      const pid = events.pid(row);
+      let task = seen.get(pid);
+      if (!task) seen.set(pid, (task = { events: 0, frees: 0 }));
       if (task.events++ < LAST && op === OP.free) task.frees++;
     }
     return new Set([...seen].filter(([, { frees }]) => frees >= FREES).map(([task]) => task));

@@ -112,7 +112,7 @@ function tell(
   let oldest: number | undefined;
   for (const { rows, since, fault } of group) {
     const row = fault === 'below zero' ? rows[rows.length - 1] : rows[0];
-    if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm[row]) || '<...>'}-${events.pid[row]}`);
+    if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm(row)) || '<...>'}-${events.pid(row)}`);
     if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
   }
   const evidence = evidenceOf(first, recording, index, counts, kernel);

@@ -5,6 +5,7 @@
  */
 import type { EventFormat } from './format.js';
 import { ByteInterner, grown, WordInterner } from './intern.js';
+import { FIELD, PageTable, SHAPE_WORDS, Shapes, Whos } from './shapes.js';
 
 /** Stands in `mapping` where the recording hides the pointer (`(____ptrval____)`). */
 export const MAPPING_HIDDEN = 0xffffffffffffffffn;
@@ -25,67 +26,114 @@ export interface EventKind {
 export const HAS = { pfn: 1, val: 2, ret: 4, count: 8, mapcount: 16, flags: 32, mapping: 64, order: 128 } as const;
 
 /**
- * The columns. `time` is nanoseconds since `Recording.timeBase` as a double: exact for a recording of up to 104 days
- * whatever the clock's origin, at a third of the cost of 64-bit integers in JavaScript. `pfn` is a double because a page
- * number can exceed 32 bits; -1 is "none". `val` holds the order for events that have an order and no val.
+ * The columns: 24 bytes an event (20 without stacks). `time` is nanoseconds since `Recording.timeBase` as a double: exact for
+ * a recording of up to 104 days whatever the clock's origin, at a third of the cost of 64-bit integers in JavaScript. What is
+ * equal in many events is a number into `shapes`, `whos` and `pages`; the methods look it up, for those who need a field of a row.
  */
 export class Columns {
   length = 0;
   private capacity = 1024;
   time = new Float64Array(this.capacity);
-  pfn = new Float64Array(this.capacity);
-  cpu = new Uint16Array(this.capacity);
-  kind = new Uint16Array(this.capacity);
-  pid = new Int32Array(this.capacity);
-  /** id in `Recording.comms`, -1 where the name of the task was not saved */
-  comm = new Int32Array(this.capacity);
-  val = new Int32Array(this.capacity);
-  ret = new Int32Array(this.capacity);
-  /** the field `count=`, read after the operation and so evidence only */
-  count = new Int32Array(this.capacity);
-  mapcount = new Int32Array(this.capacity);
-  /** trace.dat: the page's flags word; text: an id in `Recording.flagTexts` */
-  flags = new BigUint64Array(this.capacity);
-  mapping = new BigUint64Array(this.capacity);
-  /** id in `Recording.stacks`, -1 without a stack */
-  stack = new Int32Array(this.capacity);
-  /** where `Recording.extras` holds the record of an event without a pfn, -1 if nowhere */
-  extra = new Int32Array(this.capacity);
-  /** the 32-bit halves of `flags` and `mapping` (a bigint per event would be an allocation per event) */
-  flagsWords = new Uint32Array(this.flags.buffer);
-  mappingWords = new Uint32Array(this.mapping.buffer);
+  /** number in `pages`; -1 for none, and below that where `Recording.extras` has the record of an event that has no page */
+  page = new Int32Array(this.capacity);
+  /** number in `shapes` */
+  shape = new Int32Array(this.capacity);
+  /** number in `whos` */
+  who = new Int32Array(this.capacity);
+  /** 1 + the id of the stack: memory that nobody writes costs nothing */
+  private stacks = new Int32Array(this.capacity);
+  readonly shapes = new Shapes();
+  readonly whos = new Whos();
+  readonly pages = new PageTable();
 
-  /** Appends an empty row and returns its number. */
-  push(): number {
+  /** Appends a row without a page, a stack or a record, and returns its number. */
+  push(time: number, who: number, shape: number): number {
     const row = this.length;
-    if (row === this.capacity) this.grow();
+    if (row === this.capacity) this.reserve(row * 2);
     this.length = row + 1;
+    this.time[row] = time;
+    this.who[row] = who;
+    this.shape[row] = shape;
+    this.page[row] = -1;
     return row;
   }
 
-  private grow(): void {
-    const size = (this.capacity *= 2);
-    this.time = grown(this.time, size);
-    this.pfn = grown(this.pfn, size);
-    this.cpu = grown(this.cpu, size);
-    this.kind = grown(this.kind, size);
-    this.pid = grown(this.pid, size);
-    this.comm = grown(this.comm, size);
-    this.val = grown(this.val, size);
-    this.ret = grown(this.ret, size);
-    this.count = grown(this.count, size);
-    this.mapcount = grown(this.mapcount, size);
-    this.flags = grown(this.flags, size);
-    this.mapping = grown(this.mapping, size);
-    this.stack = grown(this.stack, size);
-    this.extra = grown(this.extra, size);
-    this.flagsWords = new Uint32Array(this.flags.buffer);
-    this.mappingWords = new Uint32Array(this.mapping.buffer);
+  setStack(row: number, id: number): void {
+    this.stacks[row] = id + 1;
+  }
+
+  /** Keeps where `Recording.extras` has the record of the row; nothing for a handle of -1. */
+  setExtra(row: number, handle: number): void {
+    this.page[row] = handle < 0 ? -1 : -2 - handle;
+  }
+
+  /** id in `Recording.stacks`, -1 without a stack */
+  stack(row: number): number {
+    return this.stacks[row] - 1;
+  }
+  /** number in `Recording.kinds` */
+  kind(row: number): number {
+    return this.word(row, FIELD.kind);
+  }
+  /** page number; -1 is "none" */
+  pfn(row: number): number {
+    const page = this.page[row];
+    return page < 0 ? -1 : this.pages.pfn[page];
+  }
+  cpu(row: number): number {
+    return this.whos.cpu[this.who[row]];
+  }
+  pid(row: number): number {
+    return this.whos.pid[this.who[row]];
+  }
+  /** id in `Recording.comms`, -1 where the name of the task was not saved */
+  comm(row: number): number {
+    return this.whos.comm[this.who[row]];
+  }
+  /** the order for events that have an order and no val */
+  val(row: number): number {
+    return this.word(row, FIELD.val);
+  }
+  ret(row: number): number {
+    return this.word(row, FIELD.ret);
+  }
+  /** the field `count=`, read after the operation and so evidence only */
+  count(row: number): number {
+    return this.word(row, FIELD.count);
+  }
+  mapcount(row: number): number {
+    return this.word(row, FIELD.mapcount);
+  }
+  /** trace.dat: the page's flags word; text: an id in `Recording.flagTexts` */
+  flags(row: number): bigint {
+    return wide(this.word(row, FIELD.flags), this.word(row, FIELD.flagsHigh));
+  }
+  mapping(row: number): bigint {
+    return wide(this.word(row, FIELD.mapping), this.word(row, FIELD.mappingHigh));
+  }
+  /** one 32-bit word of what the event says, by `FIELD` */
+  word(row: number, field: number): number {
+    return this.shapes.words[this.shape[row] * SHAPE_WORDS + field];
+  }
+  /** where `Recording.extras` holds the record of an event without a page, -1 if nowhere */
+  extra(row: number): number {
+    const page = this.page[row];
+    return page < -1 ? -2 - page : -1;
+  }
+
+  /** Makes room for so many rows at once. */
+  reserve(rows: number): void {
+    if (rows <= this.capacity) return;
+    this.capacity = rows;
+    this.time = grown(this.time, rows);
+    this.page = grown(this.page, rows);
+    this.shape = grown(this.shape, rows);
+    this.who = grown(this.who, rows);
+    this.stacks = grown(this.stacks, rows);
   }
 }
 
-/** Which half of a 64-bit element comes first on this machine; recordings are read on both kinds. */
-export const LOW_WORD: 0 | 1 = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1 ? 0 : 1;
+const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 
 /** Records of events that fill no page columns, kept as bytes so that their format file can show them. */
 export class Extras {

@@ -8,8 +8,8 @@ import type { Recording } from './recording.js';
 /** `name=value` of every field behind the common ones; of a text recording the line as it was printed. */
 export function describe(recording: Recording, row: number): string {
   const { events, kinds, extras, little } = recording;
-  const bytes = extras.get(events.extra[row]);
-  const { format, has } = kinds[events.kind[row]];
+  const bytes = extras.get(events.extra(row));
+  const { format, has } = kinds[events.kind(row)];
   if (has & HAS.pfn) return pageFields(recording, row, has);
   if (!format) return textOf(bytes).trimEnd();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -20,17 +20,17 @@ export function describe(recording: Recording, row: number): string {
 
 /** The columns of an event of pages; its record is not kept. */
 function pageFields({ events, flagTexts }: Recording, row: number, has: number): string {
-  const parts = [`pfn=${events.pfn[row] < 0 ? 'none' : `0x${events.pfn[row].toString(16)}`}`];
+  const parts = [`pfn=${events.pfn(row) < 0 ? 'none' : `0x${events.pfn(row).toString(16)}`}`];
   if (has & HAS.flags) {
-    const flags = events.flags[row];
+    const flags = events.flags(row);
     parts.push(`flags=${flagTexts ? flagTexts.text(Number(flags)) : `0x${flags.toString(16)}`}`);
   }
-  if (has & HAS.count) parts.push(`count=${events.count[row]}`);
-  if (has & HAS.mapcount) parts.push(`mapcount=${events.mapcount[row]}`);
-  if (has & HAS.mapping) parts.push(`mapping=0x${events.mapping[row].toString(16)}`);
-  if (has & HAS.order) parts.push(`order=${events.val[row]}`);
-  if (has & HAS.val) parts.push(`val=${events.val[row]}`);
-  if (has & HAS.ret) parts.push(`ret=${events.ret[row]}`);
+  if (has & HAS.count) parts.push(`count=${events.count(row)}`);
+  if (has & HAS.mapcount) parts.push(`mapcount=${events.mapcount(row)}`);
+  if (has & HAS.mapping) parts.push(`mapping=0x${events.mapping(row).toString(16)}`);
+  if (has & HAS.order) parts.push(`order=${events.val(row)}`);
+  if (has & HAS.val) parts.push(`val=${events.val(row)}`);
+  if (has & HAS.ret) parts.push(`ret=${events.ret(row)}`);
   return parts.join(' ');
 }
 

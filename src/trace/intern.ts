@@ -8,7 +8,7 @@ import { textOf } from './bytes.js';
 const NO_SLOT = -1;
 
 /** Open addressing over ids; the owner compares, this only hashes and probes. Doubles at half full. */
-class Slots {
+export class Slots {
   ids = new Int32Array(64).fill(NO_SLOT);
   hashes = new Int32Array(64);
   private used = 0;

@@ -3,7 +3,7 @@
  * trace.dat to columns: opens the file, chooses the ring buffer, merges the CPUs by time (ties by CPU number, as the kernel's
  * own `trace` file does) and decodes each record once, straight into its row.
  */
-import { Columns, type EventKind, Extras, LOW_WORD, StackTable } from './columns.js';
+import { Columns, type EventKind, Extras, StackTable } from './columns.js';
 import { CpuStream, type Origin } from './cpu-stream.js';
 import { openDat } from './dat.js';
 import type { CpuArea, DatBuffer, DatFile } from './dat-parts.js';
@@ -12,6 +12,7 @@ import type { ByteInterner } from './intern.js';
 import { SymbolTable } from './kallsyms.js';
 import { kindOf, type Plan, planOf } from './record.js';
 import type { Codecs, CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
+import { FIELD } from './shapes.js';
 import { TaskNames } from './task-names.js';
 
 /** Reads a trace.dat; undefined (with notes) where nothing at all can be read. */
@@ -57,6 +58,9 @@ class DatDecoder {
   private readonly plans = new Map<number, Plan>();
   private readonly scale: number;
   private readonly little: boolean;
+  private lastCpu = -1;
+  private lastPid = 0;
+  private lastWho = -1;
 
   constructor(
     private readonly file: DatFile,
@@ -138,42 +142,60 @@ class DatDecoder {
       return;
     }
     const { events } = this;
-    const row = events.push();
-    events.time[row] = this.scale === 1 ? stream.time : Math.round(stream.time * this.scale);
-    events.cpu[row] = stream.cpu;
-    events.kind[row] = plan.kind;
-    events.pid[row] = pid;
-    events.comm[row] = this.names.of(pid);
-    events.stack[row] = -1;
-    if (plan.pfn >= 0) this.pageFields(row, start, view, plan);
-    else {
-      events.pfn[row] = -1;
-      events.extra[row] = this.extras.add(stream.bytes, start, end);
-    }
+    const time = this.scale === 1 ? stream.time : Math.round(stream.time * this.scale);
+    const row = events.push(
+      time,
+      this.who(stream.cpu, pid),
+      plan.pfn < 0 ? this.bare(plan.kind) : this.shape(start, view, plan),
+    );
+    if (plan.pfn < 0) events.setExtra(row, this.extras.add(stream.bytes, start, end));
+    else this.page(row, start, view, plan);
     stream.lastRow = row;
     stream.openRow[context] = row;
     stream.openPid[context] = pid;
   }
 
-  private pageFields(row: number, start: number, view: DataView, plan: Plan): void {
-    const { events, little } = this;
-    events.extra[row] = -1;
-    if (plan.pfnWide) {
-      const first = view.getUint32(start + plan.pfn, little);
-      const second = view.getUint32(start + plan.pfn + 4, little);
-      const high = little ? second : first;
-      // a failed allocation is traced as -1UL; no page number has more than 52 bits
-      events.pfn[row] = high > 0xfffff ? -1 : high * 4294967296 + (little ? first : second);
-    } else {
-      const pfn = view.getUint32(start + plan.pfn, little);
-      events.pfn[row] = pfn === 0xffffffff ? -1 : pfn;
+  /** CPU and task; mostly those of the event before. */
+  private who(cpu: number, pid: number): number {
+    if (pid !== this.lastPid || cpu !== this.lastCpu) {
+      this.lastPid = pid;
+      this.lastCpu = cpu;
+      this.lastWho = this.events.whos.intern(cpu, pid, this.names.of(pid));
     }
-    if (plan.val >= 0) events.val[row] = view.getInt32(start + plan.val, little);
-    if (plan.ret >= 0) events.ret[row] = view.getInt32(start + plan.ret, little);
-    if (plan.count >= 0) events.count[row] = view.getInt32(start + plan.count, little);
-    if (plan.mapcount >= 0) events.mapcount[row] = view.getInt32(start + plan.mapcount, little);
-    if (plan.flags >= 0) copyWide(events.flagsWords, row, view, start + plan.flags, plan.flagsWide, little);
-    if (plan.mapping >= 0) copyWide(events.mappingWords, row, view, start + plan.mapping, plan.mappingWide, little);
+    return this.lastWho;
+  }
+
+  /** The shape of an event that has no page: its kind. */
+  private bare(kind: number): number {
+    const { shapes } = this.events;
+    shapes.scratch.fill(0);
+    shapes.scratch[FIELD.kind] = kind;
+    return shapes.intern();
+  }
+
+  private shape(start: number, view: DataView, plan: Plan): number {
+    const { little } = this;
+    const { shapes } = this.events;
+    const { scratch } = shapes;
+    scratch[FIELD.kind] = plan.kind;
+    scratch[FIELD.val] = plan.val < 0 ? 0 : view.getInt32(start + plan.val, little);
+    scratch[FIELD.ret] = plan.ret < 0 ? 0 : view.getInt32(start + plan.ret, little);
+    scratch[FIELD.count] = plan.count < 0 ? 0 : view.getInt32(start + plan.count, little);
+    scratch[FIELD.mapcount] = plan.mapcount < 0 ? 0 : view.getInt32(start + plan.mapcount, little);
+    scratch[FIELD.flags] = plan.flags < 0 ? 0 : view.getInt32(start + plan.flags, little);
+    scratch[FIELD.flagsHigh] = plan.flagsHigh < 0 ? 0 : view.getInt32(start + plan.flagsHigh, little);
+    scratch[FIELD.mapping] = plan.mapping < 0 ? 0 : view.getInt32(start + plan.mapping, little);
+    scratch[FIELD.mappingHigh] = plan.mappingHigh < 0 ? 0 : view.getInt32(start + plan.mappingHigh, little);
+    return shapes.intern();
+  }
+
+  private page(row: number, start: number, view: DataView, plan: Plan): void {
+    const low = view.getUint32(start + plan.pfn, this.little);
+    const high = plan.pfnHigh < 0 ? 0 : view.getUint32(start + plan.pfnHigh, this.little);
+    // a failed allocation is traced as -1UL; no page number has more than 52 bits
+    if (high > 0xfffff || (plan.pfnHigh < 0 && low === 0xffffffff)) return;
+    const { events } = this;
+    events.page[row] = events.pages.add(high * 4294967296 + low);
   }
 
   /** A stack belongs to the latest event of the same CPU, context and task that has none yet. */
@@ -201,7 +223,7 @@ class DatDecoder {
       words[count++] = low;
       words[count++] = high;
     }
-    this.events.stack[row] = this.stacks.table.intern(count);
+    this.events.setStack(row, this.stacks.table.intern(count));
   }
 
   private lose(stream: CpuStream): void {
@@ -227,7 +249,7 @@ class DatDecoder {
       this.file.notes.add('RZ3005', `events of id ${id} have no format in the file: only counted and kept as bytes`);
     }
     const known = format ?? { id, system: '', name: `event#${id}`, fields: this.commonFields(), printFmt: '' };
-    const { plan, has } = planOf(known, this.kinds.length);
+    const { plan, has } = planOf(known, this.kinds.length, this.little);
     this.kinds.push(kindOf(known, has));
     this.plans.set(id, plan);
     return plan;
@@ -242,14 +264,6 @@ class DatDecoder {
     }
     return [];
   }
-}
-
-function copyWide(words: Uint32Array, row: number, view: DataView, at: number, wide: boolean, little: boolean): void {
-  const first = view.getUint32(at, little);
-  const second = wide ? view.getUint32(at + 4, little) : 0;
-  const low = wide && !little ? second : first;
-  words[row * 2 + LOW_WORD] = low;
-  words[row * 2 + 1 - LOW_WORD] = wide && !little ? first : second;
 }
 
 /** The areas that hold data, each byte of the file in one of them only. */
@@ -343,7 +357,9 @@ function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
     if (!entry) byCpu.set(cpu, (entry = { cpu, read: 0, overrun: -1, dropped: -1 }));
     return entry;
   };
-  for (let row = 0; row < events.length; row++) at(events.cpu[row]).read++;
+  const reads = new Float64Array(events.whos.size);
+  for (let row = 0; row < events.length; row++) reads[events.who[row]]++;
+  for (let who = 0; who < reads.length; who++) at(events.whos.cpu[who]).read += reads[who];
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];
     if (cpu === undefined) continue;

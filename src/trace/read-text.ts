@@ -8,7 +8,8 @@ import { asciiOf } from './bytes.js';
 import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
 import { ByteInterner } from './intern.js';
 import type { CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
-import { isPageBody, readFields } from './text-fields.js';
+import { FIELD } from './shapes.js';
+import { isPageBody, TextFields } from './text-fields.js';
 import { LinePrefix } from './text-line.js';
 
 const NEWLINE = 10;
@@ -41,6 +42,7 @@ class TextReader {
   private readonly names = new ByteInterner();
   private readonly comms = new ByteInterner();
   private readonly flags = new ByteInterner();
+  private readonly fields = new TextFields(this.flags);
   private readonly extras = new Extras();
   private readonly stacks = new StackTable('lines');
   private readonly cpus: CpuState[] = [];
@@ -190,40 +192,29 @@ class TextReader {
   }
 
   private row(cpu: CpuState, kind: number, body: number, to: number): void {
-    const { bytes, prefix, events } = this;
-    const row = events.push();
-    events.pfn[row] = -1;
-    events.stack[row] = -1;
-    events.extra[row] = -1;
+    const { bytes, prefix, events, fields } = this;
     const entry = this.kinds[kind];
+    const { scratch } = events.shapes;
     if (entry.has & HAS.pfn) {
-      const has = readFields(events, row, this.flags, bytes, body, to);
+      const has = fields.read(bytes, body, to);
       const required = this.required[kind];
       if ((has & required) !== required) {
-        events.length--;
-        this.clear(row);
         this.notes.add('RZ3004', `line ${this.line}: ${entry.name} without its fields`);
         return;
       }
       entry.has |= has & HAS.val ? has & ~HAS.order : has;
-    } else events.extra[row] = this.extras.add(bytes, body, to);
+      scratch.set(fields.words);
+    } else scratch.fill(0);
+    scratch[FIELD.kind] = kind;
     entry.count++;
-    events.time[row] = this.time();
-    events.cpu[row] = cpu.cpu;
-    events.kind[row] = kind;
-    events.pid[row] = prefix.pid;
-    events.comm[row] = this.comms.intern(bytes, prefix.commFrom, prefix.commTo);
+    const comm = this.comms.intern(bytes, prefix.commFrom, prefix.commTo);
+    const row = events.push(this.time(), events.whos.intern(cpu.cpu, prefix.pid, comm), events.shapes.intern());
+    if (!(entry.has & HAS.pfn)) events.setExtra(row, this.extras.add(bytes, body, to));
+    else if (fields.pfn >= 0) events.page[row] = events.pages.add(fields.pfn);
     cpu.read++;
     cpu.lastRow = row;
     cpu.openRow[prefix.context] = row;
     cpu.openPid[prefix.context] = prefix.pid;
-  }
-
-  /** Wipes a row that was begun and not kept. */
-  private clear(row: number): void {
-    const { events } = this;
-    events.val[row] = events.ret[row] = events.count[row] = events.mapcount[row] = 0;
-    events.flags[row] = events.mapping[row] = 0n;
   }
 
   /** Time since the first event, in ns; ticks where the clock is a counter. */
@@ -260,11 +251,7 @@ class TextReader {
 
   /** Later events of a kind must have what the first one had of pfn, val and ret. */
   private require(kind: number, body: number, end: number): void {
-    const row = this.events.push();
-    const has = readFields(this.events, row, this.flags, this.bytes, body, end);
-    this.events.length--;
-    this.clear(row);
-    this.required[kind] |= has & (HAS.val | HAS.ret);
+    this.required[kind] |= this.fields.read(this.bytes, body, end) & (HAS.val | HAS.ret);
   }
 
   /** `<stack trace>`, `<user stack trace>`, `kernel_stack: <stack trace >`: frames follow. */
@@ -303,7 +290,7 @@ class TextReader {
   }
 
   private endStack(): void {
-    if (this.inStack && this.stackRow >= 0) this.events.stack[this.stackRow] = this.stacks.table.intern(this.frames);
+    if (this.inStack && this.stackRow >= 0) this.events.setStack(this.stackRow, this.stacks.table.intern(this.frames));
     this.inStack = false;
   }
 

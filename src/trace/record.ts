@@ -16,24 +16,25 @@ export interface Plan {
   least: number;
   pid: number;
   flags8: number;
+  /** 64-bit fields have two halves; of a 32-bit one the upper is -1 */
   pfn: number;
-  pfnWide: boolean;
+  pfnHigh: number;
   val: number;
   ret: number;
   count: number;
   mapcount: number;
   flags: number;
-  flagsWide: boolean;
+  flagsHigh: number;
   mapping: number;
-  mappingWide: boolean;
+  mappingHigh: number;
   /** of a stack: number of frames, first frame, bytes of a frame */
   frames: number;
   frame: number;
   word: number;
 }
 
-/** The plan of an event, and which optional columns it fills (bits of `HAS`). */
-export function planOf(format: EventFormat, kind: number): { plan: Plan; has: number } {
+/** The plan of an event, and which optional fields it fills (bits of `HAS`). @param little the byte order of the records */
+export function planOf(format: EventFormat, kind: number, little: boolean): { plan: Plan; has: number } {
   const stack = stackKind(format);
   const word = fieldOf(format, 'caller')?.type.includes('long') === false ? 8 : wordSize(format);
   const plan: Plan = {
@@ -48,7 +49,7 @@ export function planOf(format: EventFormat, kind: number): { plan: Plan; has: nu
   };
   const pfn = int(format, 'pfn', 8) ?? int(format, 'pfn', 4);
   if (stack !== 'no' || !pfn) return { plan: { ...plan, least: leastOf(plan) }, has: 0 };
-  return pageColumns(format, plan, pfn);
+  return pageFields(format, plan, pfn, little);
 }
 
 const EMPTY: Plan = {
@@ -58,21 +59,21 @@ const EMPTY: Plan = {
   pid: -1,
   flags8: -1,
   pfn: -1,
-  pfnWide: true,
+  pfnHigh: -1,
   val: -1,
   ret: -1,
   count: -1,
   mapcount: -1,
   flags: -1,
-  flagsWide: true,
+  flagsHigh: -1,
   mapping: -1,
-  mappingWide: true,
+  mappingHigh: -1,
   frames: -1,
   frame: -1,
   word: 8,
 };
 
-function pageColumns(format: EventFormat, plan: Plan, pfn: FormatField): { plan: Plan; has: number } {
+function pageFields(format: EventFormat, plan: Plan, pfn: FormatField, little: boolean): { plan: Plan; has: number } {
   const val = int(format, 'val', 4);
   const order = int(format, 'order', 4);
   const ret = int(format, 'ret', 4);
@@ -82,16 +83,16 @@ function pageColumns(format: EventFormat, plan: Plan, pfn: FormatField): { plan:
   const mapping = int(format, 'mapping', 8) ?? int(format, 'mapping', 4);
   const full: Plan = {
     ...plan,
-    pfn: pfn.offset,
-    pfnWide: pfn.size === 8,
+    pfn: lowHalf(pfn, little),
+    pfnHigh: highHalf(pfn, little),
     val: at(val ?? order),
     ret: at(ret),
     count: at(count),
     mapcount: at(mapcount),
-    flags: at(flags),
-    flagsWide: flags?.size === 8,
-    mapping: at(mapping),
-    mappingWide: mapping?.size === 8,
+    flags: lowHalf(flags, little),
+    flagsHigh: highHalf(flags, little),
+    mapping: lowHalf(mapping, little),
+    mappingHigh: highHalf(mapping, little),
   };
   let has: number = HAS.pfn;
   if (val) has |= HAS.val;
@@ -124,22 +125,17 @@ function int(format: EventFormat, name: string, size: number): FormatField | und
 
 const at = (field: FormatField | undefined): number => field?.offset ?? -1;
 
+const lowHalf = (field: FormatField | undefined, little: boolean): number =>
+  field === undefined ? -1 : field.offset + (field.size === 8 && !little ? 4 : 0);
+
+const highHalf = (field: FormatField | undefined, little: boolean): number =>
+  field?.size === 8 ? field.offset + (little ? 4 : 0) : -1;
+
 /** The end of the last field that the plan reads. */
 function leastOf(plan: Plan): number {
-  const wide = (offset: number, is8: boolean) => (offset < 0 ? 0 : offset + (is8 ? 8 : 4));
-  return Math.max(
-    4,
-    plan.flags8 + 1,
-    wide(plan.pid, false),
-    wide(plan.pfn, plan.pfnWide),
-    wide(plan.val, false),
-    wide(plan.ret, false),
-    wide(plan.count, false),
-    wide(plan.mapcount, false),
-    wide(plan.flags, plan.flagsWide),
-    wide(plan.mapping, plan.mappingWide),
-    wide(plan.frames, false),
-  );
+  const { pid, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames } = plan;
+  const words = [pid, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames];
+  return Math.max(4, plan.flags8 + 1, ...words.map((offset) => offset + 4));
 }
 
 /** A kind for `format`, not yet met. */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The `key=value` part of an event of pages, as printed by its print fmt: only the keys that have a column are read. */
-import { type Columns, HAS, LOW_WORD } from './columns.js';
+import { HAS } from './columns.js';
 import type { ByteInterner } from './intern.js';
+import { FIELD, SHAPE_WORDS } from './shapes.js';
 
 const SPACE = 32;
 const EQUALS = 61;
@@ -34,64 +35,61 @@ function startsPfn(bytes: Uint8Array, from: number, to: number): boolean {
   return to - from > 4 && columnOf(bytes, from, 3) === HAS.pfn && bytes[from + 3] === EQUALS;
 }
 
-/** Reads the fields of one body into the row `row`; returns which were there (bits of `HAS`). */
-export function readFields(
-  columns: Columns,
-  row: number,
-  flags: ByteInterner,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-): number {
-  let has = 0;
-  let noPage = false;
-  for (let at = from; at < to; ) {
-    const key = at;
-    while (at < to && bytes[at] !== EQUALS && bytes[at] !== SPACE) at++;
-    if (at < to && bytes[at] === EQUALS) {
-      const value = at + 1;
-      let end = value;
-      while (end < to && bytes[end] !== SPACE) end++;
-      const column = columnOf(bytes, key, at - key);
-      if (column !== 0 && store(columns, row, column, flags, bytes, value, end)) has |= column;
-      else if (at - key === 4 && bytes[key] === 0x70 && bytes[key + 1] === 0x61) noPage = isNull(bytes, value, end);
-      at = end;
-    }
-    at++;
-  }
-  // a failed allocation is printed as page=NULL pfn=0
-  if (noPage && columns.pfn[row] === 0) columns.pfn[row] = -1;
-  return has;
-}
+/** What one body says; used again for every line. */
+export class TextFields {
+  /** page number, -1 for none */
+  pfn = -1;
+  /** as `Shapes.scratch` */
+  readonly words = new Int32Array(SHAPE_WORDS);
 
-/** Stores one value; false where it is not what the column takes. */
-function store(
-  columns: Columns,
-  row: number,
-  column: number,
-  flags: ByteInterner,
-  bytes: Uint8Array,
-  from: number,
-  to: number,
-): boolean {
-  if (column === HAS.flags) {
-    columns.flagsWords[row * 2 + LOW_WORD] = flags.intern(bytes, from, to);
-    columns.flagsWords[row * 2 + 1 - LOW_WORD] = 0;
+  constructor(private readonly flags: ByteInterner) {}
+
+  /** Reads one body; returns which fields were there (bits of `HAS`). */
+  read(bytes: Uint8Array, from: number, to: number): number {
+    this.pfn = -1;
+    this.words.fill(0);
+    let has = 0;
+    let noPage = false;
+    for (let at = from; at < to; ) {
+      const key = at;
+      while (at < to && bytes[at] !== EQUALS && bytes[at] !== SPACE) at++;
+      if (at < to && bytes[at] === EQUALS) {
+        const value = at + 1;
+        let end = value;
+        while (end < to && bytes[end] !== SPACE) end++;
+        const column = columnOf(bytes, key, at - key);
+        if (column !== 0 && this.store(column, bytes, value, end)) has |= column;
+        else if (at - key === 4 && bytes[key] === 0x70 && bytes[key + 1] === 0x61) noPage = isNull(bytes, value, end);
+        at = end;
+      }
+      at++;
+    }
+    // a failed allocation is printed as page=NULL pfn=0
+    if (noPage && this.pfn === 0) this.pfn = -1;
+    return has;
+  }
+
+  /** Stores one value; false where it is not what the field takes. */
+  private store(column: number, bytes: Uint8Array, from: number, to: number): boolean {
+    const { words } = this;
+    if (column === HAS.flags) {
+      words[FIELD.flags] = this.flags.intern(bytes, from, to);
+      return true;
+    }
+    if (column === HAS.mapping) {
+      pointer(words, bytes, from, to);
+      return true;
+    }
+    const value = integer(bytes, from, to);
+    if (Number.isNaN(value)) return false;
+    if (column === HAS.pfn) this.pfn = value >= 0 && value < 2 ** 52 ? value : -1;
+    else if (column === HAS.val) words[FIELD.val] = value;
+    else if (column === HAS.ret) words[FIELD.ret] = value;
+    else if (column === HAS.count) words[FIELD.count] = value;
+    else if (column === HAS.mapcount) words[FIELD.mapcount] = value;
+    else if (words[FIELD.val] === 0) words[FIELD.val] = value; // the order, where there is no val
     return true;
   }
-  if (column === HAS.mapping) {
-    pointer(columns.mappingWords, row, bytes, from, to);
-    return true;
-  }
-  const value = integer(bytes, from, to);
-  if (Number.isNaN(value)) return false;
-  if (column === HAS.pfn) columns.pfn[row] = value >= 0 && value < 2 ** 52 ? value : -1;
-  else if (column === HAS.val) columns.val[row] = value;
-  else if (column === HAS.ret) columns.ret[row] = value;
-  else if (column === HAS.count) columns.count[row] = value;
-  else if (column === HAS.mapcount) columns.mapcount[row] = value;
-  else if (columns.val[row] === 0) columns.val[row] = value; // the order, where there is no val
-  return true;
 }
 
 /** Decimal with sign, or 0x and hexadecimal; NaN for anything else. */
@@ -128,7 +126,7 @@ function hexadecimal(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /** `%p`: hexadecimal with or without 0x, `(null)`, or `(____ptrval____)`, which becomes all ones: not to be known. */
-function pointer(words: Uint32Array, row: number, bytes: Uint8Array, from: number, to: number): void {
+function pointer(words: Int32Array, bytes: Uint8Array, from: number, to: number): void {
   let low = 0;
   let high = 0;
   let at = bytes[from] === 48 && (bytes[from + 1] | 32) === 0x78 ? from + 2 : from;
@@ -139,8 +137,8 @@ function pointer(words: Uint32Array, row: number, bytes: Uint8Array, from: numbe
     high = ((high << 4) | (low >>> 28)) >>> 0;
     low = ((low << 4) | digit) >>> 0;
   }
-  words[row * 2 + LOW_WORD] = low;
-  words[row * 2 + 1 - LOW_WORD] = high;
+  words[FIELD.mapping] = low;
+  words[FIELD.mappingHigh] = high;
 }
 
 function isNull(bytes: Uint8Array, from: number, to: number): boolean {

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What an event of each distinct content does to its page's count, worked out once a content by the rules of src/spec/ops:
+ * walking a page is then additions and comparisons of numbers.
+ */
+import { countAfter, countBefore, deltaOf, isStore, OP, type Op, opOf, UNKNOWN } from '../spec/ops.js';
+import { HAS } from '../trace/columns.js';
+import type { Recording } from '../trace/recording.js';
+import { FIELD, SHAPE_WORDS } from '../trace/shapes.js';
+
+/** By shape of `Columns.shapes`. */
+export interface Effects {
+  op: Uint8Array;
+  delta: Int32Array;
+  /** the count that the operation itself says: right before it and right after it; UNKNOWN where it does not */
+  before: Int32Array;
+  after: Int32Array;
+  /** `count=`, read later; UNKNOWN without one */
+  seen: Int32Array;
+  /** 1 for a put that says it did not reach zero */
+  notZero: Uint8Array;
+  /** 1 where the old count does not matter */
+  store: Uint8Array;
+}
+
+/** Works out all shapes of a recording. */
+export function effectsOf({ events, kinds }: Recording): Effects {
+  const { size, words } = events.shapes;
+  const ofKind = kinds.map(({ name }): Op => opOf(name));
+  const effects: Effects = {
+    op: new Uint8Array(size),
+    delta: new Int32Array(size),
+    before: new Int32Array(size),
+    after: new Int32Array(size),
+    seen: new Int32Array(size),
+    notZero: new Uint8Array(size),
+    store: new Uint8Array(size),
+  };
+  for (let shape = 0; shape < size; shape++) {
+    const at = shape * SHAPE_WORDS;
+    const [kind, val, ret] = [words[at + FIELD.kind], words[at + FIELD.val], words[at + FIELD.ret]];
+    const op = ofKind[kind];
+    effects.op[shape] = op;
+    effects.delta[shape] = deltaOf(op, val, ret);
+    effects.before[shape] = countBefore(op, val, ret);
+    effects.after[shape] = countAfter(op, val, ret);
+    effects.seen[shape] = kinds[kind].has & HAS.count ? words[at + FIELD.count] : UNKNOWN;
+    effects.notZero[shape] = op === OP.modAndTest && ret === 0 ? 1 : 0;
+    effects.store[shape] = isStore(op) ? 1 : 0;
+  }
+  return effects;
+}
