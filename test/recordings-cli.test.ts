@@ -3,42 +3,14 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { unpackContainer } from '../src/app/trace-load.js';
-import { InputError } from '../src/base/diagnostic.js';
-import { traceCommand } from '../src/cli/trace.js';
 import { clean } from '../src/cli/trace-render.js';
+import { exitCode, trace } from './helpers/trace-command.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'refzero-trace-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const LEAK = ['recordings/5.10-leaks-fsdax.dat.xz', '--meta', 'recordings/5.10-leaks-fsdax.meta.json'];
-
-/** the exit code of the last run */
-let exited: unknown;
-
-/** Runs the command in this process; its output, or the codes of the diagnostics it threw. */
-async function trace(...args: string[]): Promise<string> {
-  let printed = '';
-  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    printed += String(text);
-    return true;
-  });
-  const exit = process.exitCode;
-  try {
-    const program = new Command('refzero').exitOverride();
-    traceCommand(program);
-    await program.parseAsync(['trace', ...args], { from: 'user' });
-    exited = process.exitCode;
-    return printed;
-  } catch (error) {
-    if (error instanceof InputError) return error.diagnostics.map(({ code }) => code).join();
-    throw error;
-  } finally {
-    process.exitCode = exit;
-    spy.mockRestore();
-  }
-}
 
 function file(name: string, bytes: Uint8Array | string): string {
   const path = join(folder, name);
@@ -78,20 +50,20 @@ test('what is asked for and not there, or never ends, is refused', async () => {
 
 test('somebody is accused: the verdict and exit code 1', async () => {
   const printed = await trace(...LEAK);
-  expect(exited).toBe(1);
+  expect(exitCode()).toBe(1);
   const verdict = printed.slice(printed.indexOf('\nverdict: 1 page with one story\n'));
   expect(verdict).toContain('likely: one reference to a fsdax page taken by refleak_get_user_leak [refleak]');
   expect(verdict).toContain('  page 0x41005\n');
   expect(verdict).toContain('page_ref_mod +1               1 -> 2\n');
   await trace(...LEAK, '--json');
-  expect(exited).toBe(1);
+  expect(exitCode()).toBe(1);
   await trace(...LEAK, '--page', '0x41005');
-  expect(exited).toBe(0);
+  expect(exitCode()).toBe(0);
 });
 
 test('nobody is accused: exit code 0', async () => {
   const printed = await trace('recordings/7.3-fsdax.dat.xz', '--meta', 'recordings/7.3-fsdax.meta.json');
-  expect(exited).toBe(0);
+  expect(exitCode()).toBe(0);
   expect(printed).toContain('\nverdict: nobody is accused\n\nnot judged\n');
 });
 
@@ -190,5 +162,5 @@ describe('docs/recordings.md', () => {
     expect(await trace(...args.split(' '))).toBe(printed);
   });
 
-  test('has them', () => expect(blocks.length).toBe(2));
+  test('has them', () => expect(blocks.length).toBeGreaterThan(1));
 });

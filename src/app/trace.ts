@@ -3,10 +3,16 @@
  * `refzero trace`: a recording, what is known about its kernel and its memory, and the lives of its pages, as data. Loading
  * is in trace-load.ts, printing in src/cli.
  */
+import { InternalError } from '../base/assert.js';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { indexPages } from '../conform/page-index.js';
 import { type PageLife, pageLife } from '../conform/page-life.js';
+import { type PathUse, pathUses } from '../conform/path-use.js';
 import { type PfnRange, parseRange, RangeMap } from '../conform/ranges.js';
-import { type KindSummary, summarize } from '../conform/summary.js';
+import type { Narrow, Selection } from '../conform/select.js';
+import { Sites } from '../conform/sites.js';
+import { Stories, type Story } from '../conform/stories.js';
+import { type KindSummary, type LivesOf, summarize } from '../conform/summary.js';
 import { judge, type Verdict } from '../conform/verdict.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
 import { kindExists } from '../spec/rest.js';
@@ -15,6 +21,7 @@ import type { Container } from '../trace/read.js';
 import type { BufferSummary, CpuSummary, ReadOptions, Recording } from '../trace/recording.js';
 import { loadRecording } from './trace-load.js';
 import { loadMeta, type Meta } from './trace-meta.js';
+import { pfnOf, selectionOf } from './trace-narrow.js';
 
 export interface TraceOptions extends ReadOptions {
   /** a meta.json with kernel and ranges */
@@ -130,13 +137,27 @@ export interface TraceReport {
   ranges: readonly PfnRange[];
   pages: KindSummary[];
   verdict: Verdict;
+  /** pages of equal lives, most pages first; of the chosen pages, where it was narrowed */
+  stories: Story[];
+  /** where it was narrowed: how much is left; then verdict, stories and paths are about that alone */
+  narrowed: Narrowed | null;
   diagnostics: Diagnostic[];
 }
 
-/** Counts everything. */
-export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTrace): TraceReport {
+export interface Narrowed {
+  events: number;
+  pages: number;
+  /** references by call path, as far as the events are among those asked for */
+  paths: PathUse[];
+}
+
+/** Counts everything; speaks of all pages, or of those that fit `narrow`. @throws InputError where nothing fits */
+export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
+  const { file, recording, kernel, kernelFrom, ranges } = trace;
   const { events, kinds, cpus } = recording;
   const lives = summarize(recording, ranges, kernel);
+  const sites = new Sites(recording);
+  const selection = narrow && selectionOf(trace, narrow, lives.index, sites);
   const diagnostics = recording.diagnostics.slice();
   if (lives.skipped.length > 0) {
     const message = `the kernel is not known, so neither are the idle counts of ${lives.skipped.join(', ')} pages`;
@@ -178,25 +199,42 @@ export function reportOf({ file, recording, kernel, kernelFrom, ranges }: OpenTr
       .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
     ranges: ranges.ranges,
     pages: lives.kinds,
-    verdict: judge(recording, lives, ranges, kernel),
+    verdict: judge(recording, lives, ranges, kernel, selection?.chosen),
+    stories: new Stories(recording, lives, ranges, sites).group(selection?.chosen),
+    narrowed: selection ? narrowedOf(trace, lives, sites, selection) : null,
     diagnostics,
   };
 }
 
-/** One page. @throws InputError where the number is none, or the recording has no event of the page */
-export function pageOf({ recording, ranges, kernel, file }: OpenTrace, pfnText: string): PageLife {
-  const pfn = /^(0x[0-9a-f]{1,13}|\d{1,15})$/i.test(pfnText.trim()) ? Number(pfnText) : Number.NaN;
-  if (Number.isNaN(pfn)) {
-    const hint = 'a page number such as 0x40603';
-    throw new InputError({ code: 'RZ3014', message: `${JSON.stringify(pfnText)} is no page number`, hint });
-  }
+function narrowedOf(
+  { recording, ranges, kernel }: OpenTrace,
+  lives: LivesOf,
+  sites: Sites,
+  selection: Selection,
+): Narrowed {
+  const fits = (page: number, row: number) => selection.chosen[page] !== 0 && selection.fits(row);
+  const paths = pathUses(recording, lives, ranges, kernel, sites, fits);
+  return { events: selection.events, pages: selection.pages, paths };
+}
+
+/**
+ * One page: its number, or a pointer to its struct page; of its events those that fit `narrow`, where that is given.
+ * @throws InputError where the text names no page, the recording has no event of the page, or none of them fits
+ */
+export function pageOf(trace: OpenTrace, pfnText: string, narrow?: Narrow): PageLife {
+  const { recording, ranges, kernel } = trace;
+  const pfn = pfnOf(trace, pfnText);
   const life = pageLife(recording, pfn, ranges, kernel);
-  if (life) return life;
-  throw new InputError({
-    code: 'RZ3015',
-    message: `${file} has no event of page 0x${pfn.toString(16)}`,
-    hint: 'the events of a large folio name its first page',
-  });
+  if (!life) throw new InternalError(`page ${pfn} has events and no life`);
+  if (!narrow) return life;
+  const selection = selectionOf(
+    trace,
+    { ...narrow, pfns: new Set([pfn]) },
+    indexPages(recording),
+    new Sites(recording),
+  );
+  const events = life.events.filter(({ row }) => selection.fits(row));
+  return { ...life, events, hidden: life.events.length - events.length };
 }
 
 /** The events of one kind by their format file, at most `limit`. @throws InputError for a name that does not occur */

@@ -15,11 +15,16 @@ export function clean(text: string): string {
   return text.replace(/[^\x20-\x7e\u00a0-\uffff]|[\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g, '?');
 }
 
-/** @returns everything `refzero trace FILE` says, ended by a newline */
-export function renderReport(report: TraceReport, screen: Screen): string {
-  const lines = [...headLines(report, screen), '', ...eventLines(report, screen), '', ...pageLines(report, screen)];
+/** @returns what the recording is: its kernel, size and losses, and what could not be read; ended by a newline */
+export function renderHead(report: TraceReport, screen: Screen): string {
+  const lines = headLines(report, screen);
   if (report.diagnostics.length > 0) lines.push('', ...diagnosticLines(report.diagnostics, screen));
   return `${lines.join('\n')}\n`;
+}
+
+/** @returns what is in the recording, in numbers: lives by kind of page, events by kind; ended by a newline */
+export function renderNumbers(report: TraceReport, screen: Screen): string {
+  return `${[...pageLines(report, screen), '', ...eventLines(report, screen)].join('\n')}\n`;
 }
 
 function headLines(report: TraceReport, { style, width }: Screen): string[] {
@@ -161,7 +166,11 @@ export function renderPage(life: PageLife, trace: OpenTrace, screen: Screen): st
   const lives = rule
     ? `lives: ${life.underWay} under way at the start, ${life.began} began, ${life.ended} ended, ${life.open} open`
     : 'its lives depend on the kernel: name it with --kernel';
-  const lines = [style.bold(`page ${pfn}: ${kind}${idle}${kernel}`), `${count(life.events.length, 'event')}; ${lives}`];
+  const lines = [
+    style.bold(`page ${pfn}: ${kind}${idle}${kernel}`),
+    `${count(life.events.length + life.hidden, 'event')}; ${lives}`,
+  ];
+  if (life.hidden > 0) lines.push(`${count(life.hidden, 'event')} left out: not among those asked for`);
   lines.push(...basisLines(life, width), '');
   lines.push(style.bold(`${'time'.padStart(13)} cpu ${'task'.padEnd(17)}${'operation'.padEnd(30)}count`));
   for (const event of life.events) lines.push(...pageEventLines(event, trace.recording.unit, screen));

@@ -5,24 +5,33 @@
  * Not here: reading and counting (src/app/trace.ts), and how results look (trace-render.ts).
  */
 import type { Command } from 'commander';
-import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions } from '../app/trace.js';
+import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions, type TraceReport } from '../app/trace.js';
+import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
-import { screenOf } from './terminal.js';
-import { renderEvents, renderPage, renderReport } from './trace-render.js';
+import { type Screen, screenOf } from './terminal.js';
+import { renderEvents, renderHead, renderNumbers, renderPage } from './trace-render.js';
+import { narrowedLines, pathLines, storyLines } from './trace-stories.js';
 import { renderVerdict } from './trace-verdict.js';
 
 interface Flags {
   meta?: string;
   zoneDevice: string[];
   kernel?: string;
-  page?: string;
+  page: string[];
+  site: string[];
+  task: string[];
+  time?: string;
+  kind: string[];
   event?: string;
-  limit: string;
+  limit?: string;
   buffer?: string;
   json?: boolean;
 }
+
+const EVENTS_SHOWN = 50;
+const STORIES_SHOWN = 8;
 
 const EXAMPLES = `
 FILE is a trace.dat (version 6 or 7) or ftrace text, plain or in .gz, .xz or .zst.
@@ -31,6 +40,7 @@ Examples:
   refzero trace trace.dat                                     kernel, losses, events, lives, verdict
   refzero trace trace.dat --zone-device 0x40000-0x4ffff=fsdax lives of device pages too
   refzero trace trace.dat --page 0x40603                      one page's life with stacks
+  refzero trace trace.dat --kind fsdax --site follow_page_pte only these pages and this call site
   refzero trace trace.txt.gz --kernel 6.12                    a text does not name its kernel
 
 Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma.
@@ -47,9 +57,18 @@ export function traceCommand(program: Command): void {
     .option('--meta <file>', 'a meta.json that names the kernel and the ranges of device memory')
     .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
     .option('-k, --kernel <release>', 'the kernel that was recorded, where the file does not say')
-    .option('-p, --page <pfn>', "print this page's life, event by event")
+    .option(
+      '-p, --page <page>',
+      'only this page, event by event: 0x…, or a struct page pointer (repeatable)',
+      collect,
+      [],
+    )
+    .option('--site <function>', 'only pages and events with this function on the call path (repeatable)', collect, [])
+    .option('--task <name|pid>', 'only what this task did (repeatable)', collect, [])
+    .option('--time <from..to>', 'only events of this time, as printed; +0.1..+0.2 counts from the first')
+    .option('--kind <kind>', 'only pages of this kind: fsdax, device-private, ordinary, … (repeatable)', collect, [])
     .option('-e, --event <name>', 'print the events of one kind with all their fields')
-    .option('--limit <n>', 'with --event: at most this many', '50')
+    .option('--limit <n>', 'at most this many stories, call paths (8) or events of --event (50)')
     .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
     .option('--json', 'print data instead of text')
     .addHelpText('after', EXAMPLES)
@@ -68,26 +87,57 @@ async function run(file: string, flags: Flags): Promise<number> {
     ...(flags.kernel !== undefined && { kernel: flags.kernel }),
     ...(flags.buffer !== undefined && { buffer: flags.buffer }),
   };
-  const limit = limitOf(flags.limit);
-  if (flags.page !== undefined && flags.event !== undefined) {
-    throw new InputError({ code: 'RZ4000', message: '--page and --event are two questions: ask one at a time' });
+  const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
+  if (isNarrowed(flags) && flags.event !== undefined) {
+    throw new InputError({
+      code: 'RZ4000',
+      message: '--event shows all events of a kind: leave out --page, --site, --task, --time and --kind',
+    });
   }
   const trace = await openTrace(file, options).finally(() => progress.clear());
   const print = (data: unknown, text: () => string) => {
     process.stdout.write(flags.json ? `${JSON.stringify(data, plainNumbers, 2)}\n` : text());
   };
-  if (flags.page !== undefined) {
-    const life = pageOf(trace, flags.page);
-    print(life, () => renderPage(life, trace, screen));
-  } else if (flags.event !== undefined) {
-    const lines = eventsNamed(trace, flags.event, limit);
+  const narrow = isNarrowed(flags) ? narrowOf(trace, flags) : undefined;
+  if (flags.event !== undefined) {
+    const lines = eventsNamed(trace, flags.event, limit ?? EVENTS_SHOWN);
     print(lines, () => renderEvents(lines, trace, screen));
+  } else if (flags.page.length === 1) {
+    const life = pageOf(trace, flags.page[0], narrow);
+    print(life, () => renderPage(life, trace, screen));
   } else {
-    const report = reportOf(trace);
-    print(report, () => `${renderReport(report, screen)}\n${renderVerdict(report, screen)}`);
+    const report = reportOf(trace, narrow);
+    print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
     if (report.verdict.suspects.length > 0) return EXIT.finding;
   }
   return EXIT.ok;
+}
+
+/** The verdict first, then what it does not speak of, then pages of equal lives and numbers. */
+function renderReport(report: TraceReport, asked: string, limit: number, screen: Screen): string {
+  const parts = [renderHead(report, screen)];
+  const block = (lines: readonly string[]) => {
+    if (lines.length > 0) parts.push(`${lines.join('\n')}\n`);
+  };
+  block(narrowedLines(report, asked, screen));
+  parts.push(renderVerdict(report, screen));
+  block(storyLines(report.stories, limit, screen));
+  if (report.narrowed) block(pathLines(report.narrowed.paths, limit, screen));
+  else parts.push(renderNumbers(report, screen));
+  return parts.join('\n');
+}
+
+/** What was narrowed to, as it was asked. */
+function askedFor({ page, site, task, time, kind }: Flags): string {
+  const said = (option: string, values: readonly string[]) => values.map((value) => `${option} ${value}`);
+  const all = [
+    said('page', page),
+    said('site', site),
+    said('task', task),
+    said('kind', kind),
+    said('time', time ? [time] : []),
+  ];
+  return all.flat().join(', ');
 }
 
 /** Times are 64-bit: a double where that is exact, else a string. */

@@ -45,6 +45,8 @@ export interface PageLife {
   rule: RestRule | undefined;
   facts: PageFacts;
   events: PageEvent[];
+  /** events that are left out because they were not asked for */
+  hidden: number;
   /** lives under way when the recording began, begun, ended, open */
   underWay: number;
   began: number;
@@ -78,6 +80,7 @@ export function pageLife(
     rule: known && restRule(kind, known),
     facts,
     events: [],
+    hidden: 0,
     underWay: 0,
     began: 0,
     ended: 0,

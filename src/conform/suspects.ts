@@ -81,6 +81,7 @@ export class Suspects {
     private readonly kernel: KernelVersion | undefined,
     private readonly kindOf: (pfn: number) => PageKind,
     private readonly stacks: boolean,
+    private readonly only?: Uint8Array,
   ) {
     this.sites = new Sites(recording);
     this.ledger = new Ledger(recording, lives.index, lives.counts, this.sites);
@@ -96,8 +97,9 @@ export class Suspects {
     for (let page = 0; page < index.pages.length; page++) {
       const kind = this.kindOf(index.pages[page]);
       if (kind !== 'ordinary' && !this.kernel) continue;
-      if (facts[page] & FACT.underflow) this.negative(page, found);
       if (this.stacks) this.walk(page, kind);
+      if (this.only && this.only[page] === 0) continue;
+      if (facts[page] & FACT.underflow) this.negative(page, found);
       if (this.isOpen(page)) open.push(page);
     }
     this.ledger.learn(false);

@@ -56,15 +56,19 @@ const PAGES_SHOWN = 16;
 const TASKS_SHOWN = 4;
 const EVIDENCE_SHOWN = 6;
 
-/** Judges the lives of a recording. Without a kernel only ordinary pages are judged. */
+/**
+ * Judges the lives of a recording. Without a kernel only ordinary pages are judged.
+ * @param only by page of the index: where it is 0, nothing is said of the page; all of the recording is learnt from
+ */
 export function judge(
   recording: Recording,
   lives: LivesOf,
   ranges: RangeMap,
   kernel: KernelVersion | undefined,
+  only?: Uint8Array,
 ): Verdict {
   const stacks = recording.stacks.size > 0;
-  const suspects = new Suspects(recording, lives, kernel, (pfn) => ranges.kindOf(pfn), stacks);
+  const suspects = new Suspects(recording, lives, kernel, (pfn) => ranges.kindOf(pfn), stacks, only);
   const groups = new Map<string, Suspicion[]>();
   for (const suspicion of suspects.find()) {
     const { fault, confidence, references, site, reasons, page } = suspicion;

@@ -12,8 +12,11 @@ export type PageKind = (typeof PAGE_KINDS)[number];
 
 /** The kind a name stands for; `generic` is Linux's word for device dax. */
 export function parsePageKind(name: string): PageKind | undefined {
-  const lower = name.toLowerCase().replace(/^memory_device_/, '');
-  if (lower === 'generic') return 'devdax';
+  const lower = name
+    .toLowerCase()
+    .replaceAll('-', '_')
+    .replace(/^(?:memory_)?device_/, '');
+  if (lower === 'generic' || lower === 'dax') return 'devdax';
   if (lower === 'fs_dax') return 'fsdax';
   if (lower === 'pci_p2pdma') return 'p2pdma';
   return PAGE_KINDS.find((kind) => kind === lower);

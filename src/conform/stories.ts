@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Pages with equal lives as one story: the same functions moved the count by the same amounts in the same order. What repeats
+ * counts once, within a life and of whole lives, so that a page used three times like another used five times has the same
+ * story. Times, tasks and which of two tracepoints told of a move are no part of it.
+ */
+import { OP, type Op, UNKNOWN } from '../spec/ops.js';
+import type { PageKind } from '../spec/rest.js';
+import type { Recording } from '../trace/recording.js';
+import { LIFE } from './lives.js';
+import type { RangeMap } from './ranges.js';
+import type { Sites } from './sites.js';
+import type { LivesOf } from './summary.js';
+
+/** One operation of a story. */
+export interface StoryStep {
+  /** `move` by `val`; a store of `val`; `alloc` and `free` of the page allocator, which say no count */
+  op: 'move' | 'set' | 'freeze' | 'unfreeze' | 'alloc' | 'free';
+  val: number;
+  /** of a conditional operation: it did nothing */
+  failed: boolean;
+  /** the first function that is no wrapper, empty without a stack */
+  by: string;
+  /** it, or what it is the last step of, was done again and again */
+  repeated: boolean;
+}
+
+export interface Story {
+  kind: PageKind;
+  /** how many pages have it, the first of them, and their events */
+  pages: number;
+  first: number[];
+  events: number;
+  /** lives of all its pages */
+  lives: number;
+  /** is the last life of each of its pages open at the end? */
+  open: boolean;
+  /** references at the end, where `open` and known */
+  count: number | null;
+  /** of the first page, what repeats once; at most a few, `more` says how many are left out */
+  steps: StoryStep[];
+  more: number;
+}
+
+const FIRST_SHOWN = 8;
+const STEPS_SHOWN = 12;
+
+interface Group {
+  page: number;
+  pages: number[];
+  count: number;
+  events: number;
+  lives: number;
+}
+
+/** Longest run of steps, or of lives, that is looked at for being repeated. */
+const CYCLE = 6;
+
+/** A sequence of numbers in which what repeats directly stands once. */
+class Sequence {
+  words = new Int32Array(256);
+  /** by position: was the run that ends here repeated? */
+  repeated = new Uint8Array(256);
+  length = 0;
+
+  reset(): void {
+    this.length = 0;
+  }
+
+  push(word: number): void {
+    if (this.length === this.words.length) {
+      const [words, repeated] = [new Int32Array(this.length * 2), new Uint8Array(this.length * 2)];
+      words.set(this.words);
+      repeated.set(this.repeated);
+      [this.words, this.repeated] = [words, repeated];
+    }
+    this.words[this.length] = word;
+    this.repeated[this.length++] = 0;
+    const most = Math.min(CYCLE, this.length >> 1);
+    for (let run = 1; run <= most; run++) {
+      if (this.words[this.length - 1 - run] !== word || !this.isRepeated(run)) continue;
+      this.length -= run;
+      this.repeated[this.length - 1] = 1;
+      return;
+    }
+  }
+
+  private isRepeated(run: number): boolean {
+    const { words, length } = this;
+    for (let at = length - run; at < length; at++) if (words[at] !== words[at - run]) return false;
+    return true;
+  }
+
+  hash(seed: number): number {
+    let hash = seed;
+    for (let at = 0; at < this.length; at++) hash = Math.imul(hash ^ this.words[at], 0x01000193) ^ (hash >>> 15);
+    return hash;
+  }
+}
+
+/** Groups pages by story; device memory first, then what most pages have. */
+export class Stories {
+  private readonly stretch = new Sequence();
+  private readonly whole = new Sequence();
+  private readonly other = new Sequence();
+
+  constructor(
+    private readonly recording: Recording,
+    private readonly lives: LivesOf,
+    private readonly ranges: RangeMap,
+    private readonly sites: Sites,
+  ) {}
+
+  /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
+  group(chosen?: Uint8Array): Story[] {
+    const { index, firstLife } = this.lives;
+    const groups = new Map<string, Group>();
+    for (let page = 0; page < index.pages.length; page++) {
+      if (chosen && chosen[page] === 0) continue;
+      const kind = this.ranges.kindOf(index.pages[page]);
+      const key = `${kind} ${this.countAtEnd(page)} ${this.sign(page)}`;
+      let group = groups.get(key);
+      if (!group) groups.set(key, (group = { page, pages: [], count: 0, events: 0, lives: 0 }));
+      if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
+      group.count++;
+      group.events += index.starts[page + 1] - index.starts[page];
+      group.lives += firstLife[page + 1] - firstLife[page];
+    }
+    const device = ({ pages: [pfn] }: Group) => (this.ranges.kindOf(pfn) === 'ordinary' ? 0 : 1);
+    const sorted = [...groups.values()].sort(
+      (a, b) => device(b) - device(a) || b.count - a.count || b.events - a.events || a.page - b.page,
+    );
+    return sorted.map((group) => this.tell(group));
+  }
+
+  private tell({ page, pages, count, events, lives }: Group): Story {
+    const steps = this.steps(page);
+    const atEnd = this.countAtEnd(page);
+    return {
+      kind: this.ranges.kindOf(pages[0]),
+      pages: count,
+      first: pages,
+      events,
+      lives,
+      open: atEnd !== undefined,
+      count: atEnd ?? null,
+      steps: steps.slice(0, STEPS_SHOWN),
+      more: Math.max(0, steps.length - STEPS_SHOWN),
+    };
+  }
+
+  /** The count after the last event of a page whose last life is open; undefined for others, null where nothing tells. */
+  private countAtEnd(page: number): number | null | undefined {
+    const { lives, firstLife, counts, index } = this.lives;
+    const last = firstLife[page + 1] - 1;
+    if (last < firstLife[page] || lives.end[last] >= 0 || lives.marks[last] & LIFE.endUnseen) return undefined;
+    const count = counts.after[index.starts[page + 1] - 1];
+    return count === UNKNOWN ? null : count;
+  }
+
+  /** Where the stretches of a page begin that are compared as one: after each end of a life. */
+  private *stretches(page: number): Generator<[from: number, to: number]> {
+    const { index, lives, firstLife } = this.lives;
+    const end = index.starts[page + 1];
+    let from = index.starts[page];
+    let life = firstLife[page];
+    for (let at = from; at < end; at++) {
+      while (life < firstLife[page + 1] && lives.end[life] < 0) life++;
+      if (life >= firstLife[page + 1] || index.rows[at] !== lives.end[life]) continue;
+      life++;
+      // mm_page_free follows the put that ended the life
+      while (at + 1 < end && this.op(at + 1) === OP.free) at++;
+      yield [from, at + 1];
+      from = at + 1;
+    }
+    if (from < end) yield [from, end];
+  }
+
+  private op(at: number): Op {
+    const { index } = this.lives;
+    return index.ops[this.recording.events.kind[index.rows[at]]] as Op;
+  }
+
+  private fill(from: number, to: number): void {
+    const { stretch } = this;
+    const { holders } = this.sites;
+    const { rows, ops } = this.lives.index;
+    const { kind, val, ret, stack } = this.recording.events;
+    stretch.reset();
+    for (let at = from; at < to; at++) {
+      const row = rows[at];
+      const holder = stack[row] < 0 ? 0 : holders[this.sites.of(row)];
+      stretch.push(wordOf(ops[kind[row]] as Op, val[row], ret[row], holder));
+    }
+  }
+
+  /** Two independent 32-bit hashes of a page's story. */
+  private sign(page: number): string {
+    this.whole.reset();
+    this.other.reset();
+    for (const [from, to] of this.stretches(page)) {
+      this.fill(from, to);
+      this.whole.push(this.stretch.hash(0x811c9dc5));
+      this.other.push(this.stretch.hash(0x9e3779b9));
+    }
+    return `${this.whole.hash(1)} ${this.other.hash(2)}`;
+  }
+
+  /** The page's story, what repeats once. */
+  private steps(page: number): StoryStep[] {
+    const lives: StoryStep[][] = [];
+    this.whole.reset();
+    for (const [from, to] of this.stretches(page)) {
+      this.fill(from, to);
+      const steps = this.stretchSteps(from, to);
+      this.whole.push(this.stretch.hash(0x811c9dc5));
+      lives[this.whole.length - 1] = steps;
+    }
+    return lives.slice(0, this.whole.length).flatMap((steps, at) => {
+      if (this.whole.repeated[at] === 0) return steps;
+      return steps.map((step, n) => (n === steps.length - 1 ? { ...step, repeated: true } : step));
+    });
+  }
+
+  /** The steps that `stretch` holds the words of. */
+  private stretchSteps(from: number, to: number): StoryStep[] {
+    const byWord = new Map<number, StoryStep>();
+    for (let at = from; at < to; at++) {
+      const step = this.step(at);
+      const row = this.lives.index.rows[at];
+      const { val, ret } = this.recording.events;
+      const word = wordOf(this.op(at), val[row], ret[row], this.sites.holders[this.sites.of(row)]);
+      if (!byWord.has(word)) byWord.set(word, step);
+    }
+    const { words, repeated, length } = this.stretch;
+    return Array.from(words.subarray(0, length), (word, at) => ({
+      ...byWord.get(word)!,
+      repeated: repeated[at] === 1,
+    }));
+  }
+
+  private step(at: number): StoryStep {
+    const row = this.lives.index.rows[at];
+    const { events } = this.recording;
+    const op = this.op(at);
+    const by = this.sites.paths[this.sites.of(row)].holder;
+    return {
+      op: MEANINGS[MEANING[op]],
+      val: events.val[row],
+      failed: isFailed(op, events.ret[row]),
+      by,
+      repeated: false,
+    };
+  }
+}
+
+/** What an operation is in a story, by `OP`: which of the tracepoints told of a move does not matter. */
+const MEANINGS: readonly StoryStep['op'][] = ['move', 'set', 'freeze', 'unfreeze', 'alloc', 'free'];
+const ALLOC = MEANINGS.indexOf('alloc');
+const MEANING = Uint8Array.from(Object.values(OP), (op) => {
+  const [name] = Object.entries(OP).find(([, value]) => value === op) ?? ['none'];
+  return Math.max(0, (MEANINGS as readonly string[]).indexOf(name));
+});
+
+/** A step as a number: equal for equal steps, and hardly ever for others. */
+function wordOf(op: Op, val: number, ret: number, holder: number): number {
+  const meaning = MEANING[op];
+  const value = meaning >= ALLOC ? 0 : val;
+  return Math.imul(holder * 16 + meaning, 0x9e3779b1) ^ (value << 1) ^ (isFailed(op, ret) ? 1 : 0);
+}
+
+const isFailed = (op: Op, ret: number): boolean => (op === OP.modUnless || op === OP.freeze) && ret === 0;
