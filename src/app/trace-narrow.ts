@@ -146,8 +146,8 @@ function tasksOf({ recording, file }: Opened, texts: readonly string[], known: R
   const pids = new Set<number>();
   const names = new Set<string>();
   const seen = new Set<number>();
-  const { length, pid } = recording.events;
-  for (let row = 0; row < length; row++) seen.add(pid[row]);
+  const { events } = recording;
+  for (let row = 0; row < events.length; row++) seen.add(events.pid(row));
   for (const text of texts) {
     const number = /^(?:.*-)?(\d{1,9})$/.exec(text)?.[1];
     if (known.has(text)) names.add(text);

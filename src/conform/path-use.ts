@@ -52,12 +52,12 @@ export function pathUses(
     let any = false;
     for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
       const row = index.rows[at];
-      const op = index.ops[recording.events.kind[row]] as Op;
+      const op = index.effects.op[index.shapes[at]] as Op;
       if (op === OP.alloc || op === OP.free || !fits(page, row)) continue;
       any = true;
       const [before, after] = [counts.before[at], counts.after[at]];
       const moved = before === UNKNOWN || after === UNKNOWN ? 0 : after - before;
-      const failed = (op === OP.modUnless || op === OP.freeze) && recording.events.ret[row] === 0;
+      const failed = (op === OP.modUnless || op === OP.freeze) && recording.events.ret(row) === 0;
       uses.add(kind, row, page, moved, failed);
     }
     if (!any) continue;

@@ -71,16 +71,16 @@ export class Selection {
   }
 
   private byTask(row: number, { pids, names }: TaskFilter): boolean {
-    const { pid, comm } = this.recording.events;
-    if (pids.has(pid[row])) return true;
-    const id = comm[row];
+    const { events } = this.recording;
+    if (pids.has(events.pid(row))) return true;
+    const id = events.comm(row);
     if (id < 0 || names.size === 0) return false;
     if (this.commFits[id] < 0) this.commFits[id] = names.has(this.recording.comms.text(id)) ? 1 : 0;
     return this.commFits[id] === 1;
   }
 
   private bySite(row: number, wanted: ReadonlySet<string>): boolean {
-    const stack = this.recording.events.stack[row];
+    const stack = this.recording.events.stack(row);
     if (stack < 0) return false;
     if (this.siteFits[stack] < 0) {
       const { frames } = this.sites.paths[this.sites.of(row)];

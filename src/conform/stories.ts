@@ -103,13 +103,17 @@ export class Stories {
   private readonly stretch = new Sequence();
   private readonly whole = new Sequence();
   private readonly other = new Sequence();
+  /** by shape, 0 for one not yet met */
+  private readonly words: Int32Array;
 
   constructor(
     private readonly recording: Recording,
     private readonly lives: LivesOf,
     private readonly ranges: RangeMap,
     private readonly sites: Sites,
-  ) {}
+  ) {
+    this.words = new Int32Array(recording.events.shapes.size);
+  }
 
   /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
   group(chosen?: Uint8Array): Story[] {
@@ -177,21 +181,23 @@ export class Stories {
   }
 
   private op(at: number): Op {
-    const { index } = this.lives;
-    return index.ops[this.recording.events.kind[index.rows[at]]] as Op;
+    const { effects, shapes } = this.lives.index;
+    return effects.op[shapes[at]] as Op;
   }
 
   private fill(from: number, to: number): void {
-    const { stretch } = this;
-    const { holders } = this.sites;
-    const { rows, ops } = this.lives.index;
-    const { kind, val, ret, stack } = this.recording.events;
-    stretch.reset();
-    for (let at = from; at < to; at++) {
-      const row = rows[at];
-      const holder = stack[row] < 0 ? 0 : holders[this.sites.of(row)];
-      stretch.push(wordOf(ops[kind[row]] as Op, val[row], ret[row], holder));
-    }
+    this.stretch.reset();
+    for (let at = from; at < to; at++) this.stretch.push(this.word(at));
+  }
+
+  /** A step as a number: equal for equal steps, and hardly ever for others. */
+  private word(at: number): number {
+    const { rows, shapes } = this.lives.index;
+    const { events } = this.recording;
+    const shape = shapes[at];
+    this.words[shape] ||= wordOf(this.op(at), events.val(rows[at]), events.ret(rows[at]));
+    const site = this.sites.of(rows[at]);
+    return site === 0 ? this.words[shape] : this.words[shape] ^ Math.imul(this.sites.holders[site], 0x85ebca6b);
   }
 
   /** Two independent 32-bit hashes of a page's story. */
@@ -226,11 +232,8 @@ export class Stories {
   private stretchSteps(from: number, to: number): StoryStep[] {
     const byWord = new Map<number, StoryStep>();
     for (let at = from; at < to; at++) {
-      const step = this.step(at);
-      const row = this.lives.index.rows[at];
-      const { val, ret } = this.recording.events;
-      const word = wordOf(this.op(at), val[row], ret[row], this.sites.holders[this.sites.of(row)]);
-      if (!byWord.has(word)) byWord.set(word, step);
+      const word = this.word(at);
+      if (!byWord.has(word)) byWord.set(word, this.step(at));
     }
     const { words, repeated, length } = this.stretch;
     return Array.from(words.subarray(0, length), (word, at) => ({
@@ -246,8 +249,8 @@ export class Stories {
     const by = this.sites.paths[this.sites.of(row)].holder;
     return {
       op: MEANINGS[MEANING[op]],
-      val: events.val[row],
-      failed: isFailed(op, events.ret[row]),
+      val: events.val(row),
+      failed: isFailed(op, events.ret(row)),
       by,
       repeated: false,
     };
@@ -262,11 +265,11 @@ const MEANING = Uint8Array.from(Object.values(OP), (op) => {
   return Math.max(0, (MEANINGS as readonly string[]).indexOf(name));
 });
 
-/** A step as a number: equal for equal steps, and hardly ever for others. */
-function wordOf(op: Op, val: number, ret: number, holder: number): number {
+/** What an operation says without who did it, never 0. */
+function wordOf(op: Op, val: number, ret: number): number {
   const meaning = MEANING[op];
   const value = meaning >= ALLOC ? 0 : val;
-  return Math.imul(holder * 16 + meaning, 0x9e3779b1) ^ (value << 1) ^ (isFailed(op, ret) ? 1 : 0);
+  return Math.imul((value << 4) ^ meaning, 0x9e3779b1) ^ (isFailed(op, ret) ? 1 : 0) || 1;
 }
 
 const isFailed = (op: Op, ret: number): boolean => (op === OP.modUnless || op === OP.freeze) && ret === 0;
