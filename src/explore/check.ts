@@ -34,12 +34,12 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     depth: result.depth,
     stateBytes: model.encoding.words * 4,
     memoryModel: 'sequentially consistent',
-    storage: 'exact',
+    storage: result.store.storage,
   };
 }
 
 function verdictOf(
-  { found, stopped }: SearchResult,
+  { found, stopped, endsChecked }: SearchResult,
   unmet: readonly string[],
   { statesMax, memoryMax = 0 }: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
@@ -50,7 +50,11 @@ function verdictOf(
     return { verdict: 'inconclusive', inconclusive: `its states take more than the ${gib} GiB of memory that it may` };
   }
   if (stopped === 'interrupt') return { verdict: 'inconclusive', inconclusive: 'interrupted' };
-  if (unmet.length === 0) return { verdict: 'holds' };
+  if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
+  if (unmet.length === 0) {
+    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no steps';
+    return { verdict: 'inconclusive', inconclusive };
+  }
   const names = unmet.map((name) => `'${name}'`).join(', ');
   return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
 }

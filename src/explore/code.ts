@@ -6,6 +6,7 @@
 import { InternalError } from '../base/assert.js';
 import type { LinkedPredicate, LinkedScenario } from '../compiler/link.js';
 import type { NodeId } from '../compiler/link-graph.js';
+import type { Batch } from './batch.js';
 import { type EmitOptions, emitPredicate, emitStep, MAX_CHOICES } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import type { Encoding } from './encode.js';
@@ -42,12 +43,10 @@ export interface Code extends Exchange {
 
 /** Functions over whole states, straight code for their number of words. */
 export interface Whole {
-  hash(state: Int32Array): number;
-  /** whether `state` equals the words of `store` from `at` on */
-  same(state: Int32Array, store: Int32Array, at: number): boolean;
-  /** copies from `store` to `state` */
-  load(state: Int32Array, store: Int32Array, at: number): void;
-  save(state: Int32Array, store: Int32Array, at: number): void;
+  /** whether the states that begin at `i` of `a` and at `j` of `b` are equal */
+  same(a: Int32Array, i: number, b: Int32Array, j: number): boolean;
+  /** copies the state at `i` of `a` to `j` of `b` */
+  copy(a: Int32Array, i: number, b: Int32Array, j: number): void;
 }
 
 /** @param trace gets what every step reads and writes; without it the code is the fast one */
@@ -129,15 +128,38 @@ function refusals(sites: readonly Site[]) {
 /** @param words how many a state has */
 export function generateWhole(words: number): Whole {
   const all = Array.from({ length: words }, (_, i) => i);
-  const mix = all.map((i) => `h = Math.imul(h ^ n[${i}], 0x9E3779B1); h ^= h >>> 15;`).join('\n');
-  const [hash, same, load, save] = evaluate<never>(
+  const [same, copy] = evaluate<never>(
     [
-      `(n) => { let h = 0;\n${mix}\nh = Math.imul(h, 0x85EBCA6B); return h ^ h >>> 13; }`,
-      `(n, a, o) => ${all.map((i) => `n[${i}] === a[o + ${i}]`).join(' && ')}`,
-      `(n, a, o) => { ${all.map((i) => `n[${i}] = a[o + ${i}];`).join(' ')} }`,
-      `(n, a, o) => { ${all.map((i) => `a[o + ${i}] = n[${i}];`).join(' ')} }`,
+      `(a, i, b, j) => ${all.map((w) => `a[i + ${w}] === b[j + ${w}]`).join(' && ')}`,
+      `(a, i, b, j) => { ${all.map((w) => `b[j + ${w}] = a[i + ${w}];`).join(' ')} }`,
     ],
     {},
   );
-  return { hash, same, load, save };
+  return { same, copy };
+}
+
+/** @returns a function that leaves the fingerprint of the state at `at` of `words` in `into`, as its successor `k` */
+export function generateFingerprint(words: number): (words: Int32Array, at: number, into: Batch, k: number) => void {
+  const mix = Array.from(
+    { length: words },
+    (_, i) => `w = n[at + ${i}];
+h = Math.imul(h ^ w, 0x9E3779B1); h ^= h >>> 15;
+l = Math.imul(l + w | 0, 0x85EBCA6B); l = (l << 13 | l >>> 19) ^ h;`,
+  ).join('\n');
+  const end = `h = Math.imul(h ^ l >>> 16, 0xC2B2AE35); h ^= h >>> 13; l = Math.imul(l ^ h >>> 15, 0x27D4EB2F); l ^= l >>> 16;
+h = Math.imul(h + l | 0, 0x165667B1); h ^= h >>> 15;`;
+  const store = 'b.high[k] = h === 0 ? 1 : h; b.low[k] = l === 0 ? 1 : l;';
+  return evaluate<never>(
+    [`(n, at, b, k) => { let h = 0x2545F491, l = 0x6C62272E, w = 0;\n${mix}\n${end}\n${store} }`],
+    {},
+  )[0];
+}
+
+/** Sets the choices to the alternative after the one just taken. @returns false where that was the last */
+export function nextAlternative({ choice, counts, side }: Exchange): boolean {
+  for (let i = side[1] - 1; i >= 0; i--) {
+    if (++choice[i] < counts[i]) return true;
+    choice[i] = 0;
+  }
+  return false;
 }

@@ -19,7 +19,7 @@ describe('interleavings', () => {
         "name": "both",
         "states": 12,
         "steps": "one two one two",
-        "transitions": 12,
+        "transitions": 14,
         "verdict": "violated",
       }
     `);
@@ -59,7 +59,7 @@ describe('interleavings', () => {
         "name": "both are in",
         "states": 21,
         "steps": "one two two one one two",
-        "transitions": 26,
+        "transitions": 27,
         "verdict": "violated",
       }
     `);
@@ -189,9 +189,9 @@ describe('how runs end', () => {
       {
         "kind": "deadlock",
         "name": "deadlock",
-        "states": 7,
+        "states": 8,
         "steps": "one two",
-        "transitions": 7,
+        "transitions": 8,
         "verdict": "violated",
       }
     `);

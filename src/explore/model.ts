@@ -5,15 +5,17 @@ import type { CompiledScenario } from '../compiler/api.js';
 import type { Layout } from '../compiler/layout.js';
 import { type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
-import { type Code, generateCode, generateWhole, type Whole } from './code.js';
+import { type Code, generateCode } from './code.js';
 import { type ColumnPlace, type Encoding, encode } from './encode.js';
+import type { Canonical } from './expand.js';
 
 export interface Model {
   linked: LinkedScenario;
   encoding: Encoding;
   code: Code;
-  whole: Whole;
   initial: Int32Array;
+  /** where states are looked at up to a symmetry */
+  canonical?: Canonical;
 }
 
 /**
@@ -24,7 +26,7 @@ export function buildModel(compiled: CompiledScenario, layout: Layout, initialCo
   const linked = link(compiled, layout, initialColumns);
   const encoding = encode(linked);
   const code = generateCode(linked, encoding);
-  return { linked, encoding, code, whole: generateWhole(encoding.words), initial: initialState(linked, encoding) };
+  return { linked, encoding, code, initial: initialState(linked, encoding) };
 }
 
 function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {

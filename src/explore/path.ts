@@ -8,11 +8,11 @@
 import { assert } from '../base/assert.js';
 import type { Column } from '../compiler/layout.js';
 import type { NodeId, Place } from '../compiler/link-graph.js';
-import { type Code, generateCode, type Trace } from './code.js';
+import type { Move } from './batch.js';
+import { type Code, generateCode, nextAlternative, type Trace } from './code.js';
 import { BLOCKED, OK, REASONS, VIOLATION } from './emit.js';
 import { elementsOf, type Model, pcOf, readElement } from './model.js';
 import { Names } from './names.js';
-import { type Move, nextAlternative } from './search.js';
 import { framesOf, operationOf, type Site } from './site.js';
 import type { Access, BlockedTask, PathStep } from './verdict.js';
 
@@ -169,7 +169,7 @@ class Walker {
       this.#state = Int32Array.from(before);
       const outcome = run(this.#state);
       if (i === alternative) return this.#isPossible(step) ? outcome : BLOCKED;
-      if (!nextAlternative({ code: this.#code })) return BLOCKED;
+      if (!nextAlternative(this.#code)) return BLOCKED;
     }
   }
 

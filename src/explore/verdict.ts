@@ -98,6 +98,6 @@ export interface CheckResult {
   /** bytes a stored state takes */
   stateBytes: number;
   memoryModel: 'sequentially consistent';
-  /** 'exact': whole states are stored and compared */
-  storage: 'exact';
+  /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
+  storage: 'exact' | 'fingerprints';
 }
