@@ -10,6 +10,7 @@ import { Progress, progressText } from '../src/cli/progress.js';
 import { renderOutcome } from '../src/cli/render.js';
 import { renderTable } from '../src/cli/table.js';
 import {
+  bytes,
   COLOURED,
   count,
   hang,
@@ -108,6 +109,7 @@ const SEARCHED = {
   states: 12_345,
   transitions: 34_567,
   depth: 41,
+  complete: true,
   stateBytes: 24,
   memoryModel: 'sequentially consistent',
   storage: 'exact',
@@ -337,25 +339,33 @@ describe('errors', () => {
 describe('progress', () => {
   const job = { scenario: 'dax-truncate', kernel: 'v7.3' };
   const running = [
-    { job, states: 1_234_567, frontier: 12_345, depth: 31, seconds: 2 },
-    { job: { ...job, kernel: 'seed' }, states: 5, frontier: 1, depth: 1, seconds: 0 },
+    { job, states: 1_234_567, frontier: 12_345, depth: 31, bytes: 100_000_000, seconds: 2 },
+    { job: { ...job, kernel: 'seed' }, states: 5, frontier: 1, depth: 1, bytes: 1024, seconds: 0 },
   ];
+  const bounds = { memoryMax: 6 * 2 ** 30 };
 
-  it('is one line about the largest search', () => {
-    expect(progressText(running, 12, 40)).toBe(
-      '12/40  dax-truncate v7.3: 1,234,567 states, 617k/s, frontier 12,345, depth 31',
+  it('is about the largest search, and says where searches stop', () => {
+    const sizes = '1.23M states, 617k/s, frontier 12.3k, depth 31, 95 MiB, 2.0s';
+    expect(progressText(running, 12, 40, undefined)).toBe(`12/40  dax-truncate v7.3: ${sizes}`);
+    expect(progressText(running, 12, 40, bounds)).toBe(
+      `12/40  dax-truncate v7.3: ${sizes}; each search stops at 6.0 GiB`,
     );
-    expect(progressText([], 0, 40)).toBe('0/40');
+    expect(progressText(running.slice(0, 1), 0, 1, { ...bounds, statesMax: 10_000_000, secondsMax: 600 })).toMatch(
+      /; it stops at 10\.0M states, 6\.0 GiB or 600s$/,
+    );
+    expect(progressText([], 0, 40, bounds)).toBe('0/40');
   });
 
-  it('is drawn on a terminal only, and never wider than it', () => {
+  it('is drawn over itself, on a terminal only, and never wider than it', () => {
     const written: string[] = [];
     const stream = { isTTY: true, columns: 40, write: (text: string) => written.push(text) };
     const progress = new Progress(stream);
     progress.show(running, 12, 40);
     progress.clear();
-    expect(written[0].length).toBeLessThanOrEqual(40 + '\r\u001b[K'.length - 1);
-    expect(written).toHaveLength(2);
+    const lines = written[0].replace('\r\u001b[K', '').split('\n');
+    expect(lines).toHaveLength(3);
+    for (const line of lines) expect(line.length).toBeLessThan(40);
+    expect(written.slice(1)).toEqual(['\r\u001b[K\u001b[A\r\u001b[K\u001b[A\r\u001b[K']);
     const silent = new Progress({ ...stream, isTTY: false });
     silent.show(running, 12, 40);
     silent.clear();
@@ -389,6 +399,7 @@ describe('the screen', () => {
   it('writes numbers short', () => {
     expect([9_999, 12_345, 123_456, 1_234_567, 2e9].map(short)).toEqual(['9999', '12.3k', '123k', '1.23M', '2.00G']);
     expect([0.04, 3.21, 128].map(seconds)).toEqual(['0.04s', '3.2s', '128s']);
+    expect([2_000, 99 * 2 ** 20, 12 * 2 ** 30].map(bytes)).toEqual(['2 KiB', '99 MiB', '12.0 GiB']);
     expect([count(1, 'state'), count(1_234, 'state')]).toEqual(['1 state', '1,234 states']);
   });
 });

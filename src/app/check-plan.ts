@@ -9,6 +9,7 @@ import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Scenario, Variant, Workspace } from '../compiler/api.js';
 import type { CheckResult, Violation } from '../explore/verdict.js';
 import type { CheckOptions, Job, Outcome, Planned, Recorded } from './check-data.js';
+import { functionsOf } from './coverage.js';
 import { sourceName } from './sources.js';
 
 /** @returns whether a scenario is meant as a file rather than by its name */
@@ -39,7 +40,17 @@ export function plan(workspace: Workspace, options: CheckOptions): Planned {
     }
   }
   if (!outcomes.some(isSearch)) throw new InputError(nothingApplies(scenarios, kernels));
-  return { outcomes, kernels };
+  return { outcomes, kernels, ...(wantsAll(options) && { functions: allFunctions(workspace, kernels, options) }) };
+}
+
+/** What no scenario reaches can be told only where every scenario is asked. */
+function wantsAll({ coverage, scenarios }: CheckOptions): boolean {
+  return coverage === true && scenarios.length === 0;
+}
+
+function allFunctions(workspace: Workspace, kernels: readonly string[], options: CheckOptions) {
+  const changes = { with: [...options.with], without: [...options.without] };
+  return Object.fromEntries(kernels.map((kernel) => [kernel, functionsOf(workspace, { kernel, ...changes })]));
 }
 
 const BOTH_VARIANTS: Diagnostic = {

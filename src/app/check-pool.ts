@@ -11,6 +11,7 @@ import { InputError } from '../base/diagnostic.js';
 import type {
   CheckHooks,
   CheckOptions,
+  CheckReport,
   Done,
   FromWorker,
   JobProgress,
@@ -20,12 +21,16 @@ import type {
   WorkerData,
 } from './check-data.js';
 import { isAsRecorded, isSearch } from './check-plan.js';
+import { CoverageSum } from './coverage.js';
+
+/** What was planned, done: the outcomes that were searches have their results. */
+export type Ran = Pick<CheckReport, 'outcomes' | 'kernels' | 'coverage'>;
 
 /**
- * @returns the planned outcomes in their order, those that were searches with their results
+ * @returns the planned outcomes in their order
  * @throws InputError what any thread found wrong in the input
  */
-export function runJobs(options: CheckOptions, threads: number, hooks: CheckHooks): Promise<Planned> {
+export function runJobs(options: CheckOptions, threads: number, hooks: CheckHooks): Promise<Ran> {
   return new Promise((resolve, reject) => new Pool(options, threads, hooks, resolve, reject));
 }
 
@@ -48,15 +53,23 @@ class Pool {
   private total = 0;
   private done = 0;
   private over = false;
+  private readonly coverage = new CoverageSum();
 
   constructor(
     private readonly options: CheckOptions,
     threads: number,
     private readonly hooks: CheckHooks,
-    private readonly resolve: (planned: Planned) => void,
+    private readonly resolve: (ran: Ran) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    const memoryMax = Math.floor((process.availableMemory() * MEMORY_SHARE) / threads);
+    const all = options.memoryMax ?? process.availableMemory() * MEMORY_SHARE;
+    const memoryMax = Math.floor(all / threads);
+    const { statesMax, secondsMax } = options;
+    hooks.onBounds?.({
+      memoryMax,
+      ...(statesMax !== undefined && { statesMax }),
+      ...(secondsMax !== undefined && { secondsMax }),
+    });
     for (let index = 0; index < threads; index++) this.start(memoryMax);
     hooks.signal?.addEventListener('abort', () => this.interrupt());
   }
@@ -121,8 +134,9 @@ class Pool {
     member.worker.postMessage(message);
   }
 
-  private finish(outcome: Outcome, done: Done): void {
+  private finish(outcome: Outcome, { covered, ...done }: Done): void {
     Object.assign(outcome, done);
+    if (covered) this.coverage.add(outcome, covered);
     const asRecorded = isAsRecorded(done.result, outcome.recorded);
     if (asRecorded !== undefined) outcome.asRecorded = asRecorded;
     this.done++;
@@ -151,7 +165,9 @@ class Pool {
   private end(): void {
     if (this.over) return;
     this.over = true;
-    this.resolve(this.planned ?? { outcomes: [], kernels: [] });
+    const { outcomes, kernels, functions } = this.planned ?? { outcomes: [], kernels: [] };
+    const coverage = this.options.coverage ? this.coverage.report(kernels, functions) : undefined;
+    this.resolve({ outcomes, kernels, ...(coverage && { coverage }) });
   }
 
   private fail(error: unknown): void {

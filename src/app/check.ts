@@ -15,9 +15,10 @@ import { runJobs } from './check-pool.js';
 export async function check(options: CheckOptions, hooks: CheckHooks = {}): Promise<CheckReport> {
   const begin = performance.now();
   const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), mostJobs(options)));
-  const { outcomes, kernels } = await runJobs(options, threads, hooks);
+  const { outcomes, kernels, coverage } = await runJobs(options, threads, hooks);
   const seconds = (performance.now() - begin) / 1000;
-  return { outcomes, kernels, seconds, threads, interrupted: hooks.signal?.aborted === true };
+  const interrupted = hooks.signal?.aborted === true;
+  return { outcomes, kernels, seconds, threads, interrupted, ...(coverage && { coverage }) };
 }
 
 /** How many searches there can be, as far as can be told before the scenarios are read. */

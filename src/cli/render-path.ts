@@ -20,7 +20,8 @@ export function functionsOf(stack: readonly Frame[]): string[] {
   return named.length > 0 ? named : stack.slice(0, 1).map((frame) => frame.function.replace('task:', ''));
 }
 
-function fileOf({ file }: { file: string }): string {
+/** @returns Linux's own path for kernel code */
+export function fileOf({ file }: { file: string }): string {
   return file.replace(/^src\/(linux\/)?/, '');
 }
 

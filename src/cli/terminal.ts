@@ -111,6 +111,12 @@ export function seconds(value: number): string {
   return `${value < 1 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0)}s`;
 }
 
+/** @returns a size as `512 KiB`, `96 MiB`, `12.0 GiB` */
+export function bytes(value: number): string {
+  if (value < 2 ** 20) return `${Math.ceil(value / 2 ** 10)} KiB`;
+  return value < 2 ** 30 ? `${Math.round(value / 2 ** 20)} MiB` : `${(value / 2 ** 30).toFixed(1)} GiB`;
+}
+
 /** @returns `1 state`, `2 states` */
 export function count(value: number, noun: string): string {
   return `${grouped(value)} ${noun}${value === 1 ? '' : 's'}`;

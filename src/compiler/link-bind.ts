@@ -73,7 +73,8 @@ function isAddress(expr: Expr): boolean {
   return expr.op === 'embed' || (expr.op === 'global' && expr.index !== undefined && expr.index.op !== 'const');
 }
 
-function bodies(stmt: Stmt): Stmt[][] {
+/** @returns the lists of statements within a statement; those of closures that it hands down are not among them */
+export function bodies(stmt: Stmt): Stmt[][] {
   switch (stmt.op) {
     case 'if':
       return [stmt.then, stmt.else];

@@ -42,6 +42,8 @@ export type Op =
   /** to `next` if the condition holds, else to `other` */
   | { op: 'branch'; condition: Expr }
   | { op: 'jump' }
+  /** the line with this number (LineMarks) is executed; only where lines are asked for */
+  | { op: 'mark'; line: number }
   | { op: 'end' };
 
 export interface Node {

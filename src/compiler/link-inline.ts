@@ -11,6 +11,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } from './ir.js';
 import type { Layout } from './layout.js';
+import type { LineMarks } from './lines.js';
 import { type Binding, Frame, FunctionFacts } from './link-bind.js';
 import { foldExpr, type Surroundings } from './link-expr.js';
 import type { CellAccess, Graph, Node, NodeId, Op, Place } from './link-graph.js';
@@ -33,6 +34,7 @@ interface Context {
 /**
  * @param name for reports: the task's or predicate's
  * @param surroundings which task this is
+ * @param marks if given, every statement begins with a mark of its line
  * @returns the graph of `fn`, which takes no parameters; if it returns a value, `result` is the local that has it
  */
 export function inlineFunction(
@@ -41,9 +43,10 @@ export function inlineFunction(
   fn: FunctionIR,
   name: string,
   surroundings: Surroundings,
+  marks?: LineMarks,
 ): Graph {
   assert(fn.params === 0, `${fn.name} has parameters`);
-  const inliner = new Inliner(program, layout, surroundings);
+  const inliner = new Inliner(program, layout, surroundings, marks);
   return inliner.graph(fn, name);
 }
 
@@ -56,12 +59,15 @@ class Inliner {
   readonly #program: ProgramIR;
   readonly #layout: Layout;
   readonly #surroundings: Surroundings;
+  readonly #marks: LineMarks | undefined;
   #depth = 0;
+  #marked = 0;
 
-  constructor(program: ProgramIR, layout: Layout, surroundings: Surroundings) {
+  constructor(program: ProgramIR, layout: Layout, surroundings: Surroundings, marks: LineMarks | undefined) {
     this.#program = program;
     this.#layout = layout;
     this.#surroundings = surroundings;
+    this.#marks = marks;
   }
 
   graph(fn: FunctionIR, name: string): Graph {
@@ -91,7 +97,7 @@ class Inliner {
   }
 
   #node(op: Op, next: NodeId, place: Place, atomic: boolean, other: NodeId = -1): NodeId {
-    if (this.nodes.length >= MAX_NODES)
+    if (this.nodes.length - this.#marked >= MAX_NODES)
       throw tooLarge(place, `more than ${MAX_NODES} operations once its calls are inlined`);
     this.nodes.push({ op, next, other, place, atomic });
     return this.nodes.length - 1;
@@ -122,6 +128,13 @@ class Inliner {
 
   #statement(stmt: Stmt, next: NodeId, context: Context): NodeId {
     const place = this.#place(stmt, context);
+    const entry = this.#unmarked(stmt, next, place, context);
+    if (!this.#marks || stmt.op === 'block') return entry;
+    this.#marked++;
+    return this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, entry, place, context.atomic);
+  }
+
+  #unmarked(stmt: Stmt, next: NodeId, place: Place, context: Context): NodeId {
     switch (stmt.op) {
       case 'set':
         return this.#set(stmt, next, place, context);

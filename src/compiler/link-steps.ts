@@ -86,6 +86,13 @@ export function wholeRegion(graph: Graph): Region {
   };
 }
 
+/** @returns the first operation from `node` on that is more than a mark */
+function pastMarks({ nodes }: Graph, node: NodeId): NodeId {
+  let at = node;
+  for (let hops = 0; nodes[at].op.op === 'mark' && hops < nodes.length; hops++) at = nodes[at].next;
+  return at;
+}
+
 /** @returns the task's points, numbered in the order of its code */
 export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
   const found = new Set<NodeId>();
@@ -96,7 +103,7 @@ export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
     found.add(node);
     pending.push(node);
   };
-  const isEmpty = graph.nodes[graph.entry].op.op === 'end';
+  const isEmpty = graph.nodes[pastMarks(graph, graph.entry)].op.op === 'end';
   if (!isEmpty) add(graph.entry);
   for (let start = pending.pop(); start !== undefined; start = pending.pop()) {
     const { parts } = regionFrom(graph, start, memory);

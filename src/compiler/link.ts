@@ -8,6 +8,7 @@
 import { assert } from '../base/assert.js';
 import type { CompiledScenario, Named } from './api.js';
 import type { Layout } from './layout.js';
+import type { LineMarks } from './lines.js';
 import { Propagation } from './link-fold.js';
 import type { Graph } from './link-graph.js';
 import { inlineFunction } from './link-inline.js';
@@ -28,6 +29,8 @@ export interface LinkedScenario {
   compiled: CompiledScenario;
   layout: Layout;
   memory: Memory;
+  /** the lines that tasks mark, where that was asked for */
+  marks?: LineMarks;
   tasks: LinkedTask[];
   never: LinkedPredicate[];
   sometimes: LinkedPredicate[];
@@ -36,18 +39,24 @@ export interface LinkedScenario {
 
 /**
  * @param initial per column (Layout.columns) its elements after `init`
+ * @param marks if given, tasks mark the lines that they execute; it gets the lines there are
  * @throws InputError RZ2101 where a task is too large
  */
-export function link(compiled: CompiledScenario, layout: Layout, initial: readonly Int32Array[]): LinkedScenario {
+export function link(
+  compiled: CompiledScenario,
+  layout: Layout,
+  initial: readonly Int32Array[],
+  marks?: LineMarks,
+): LinkedScenario {
   const { program, never, sometimes } = compiled;
   const memory = new Memory(program, layout, initial);
   const taskCount = compiled.tasks.length;
-  const graphOf = (named: Named, task: number): Graph => {
+  const graphOf = (named: Named, task: number, lines?: LineMarks): Graph => {
     const fn = program.functions.get(named.function);
     assert(fn !== undefined, `no function ${named.function}`);
-    return inlineFunction(program, layout, fn, named.name, { task, taskCount });
+    return inlineFunction(program, layout, fn, named.name, { task, taskCount }, lines);
   };
-  const tasks = compiled.tasks.map(graphOf);
+  const tasks = compiled.tasks.map((named, task) => graphOf(named, task, marks));
   const predicateOf = (named: Named): LinkedPredicate => ({ ...named, graph: graphOf(named, 0) });
   const predicates = [never, sometimes, compiled.finally].map((list) => list.map(predicateOf));
   const isolated = predicates.flat().map(({ graph }) => graph);
@@ -56,6 +65,7 @@ export function link(compiled: CompiledScenario, layout: Layout, initial: readon
     compiled,
     layout,
     memory,
+    ...(marks && { marks }),
     tasks: tasks.map((graph, i) => ({
       ...compiled.tasks[i],
       ...cutIntoSteps(graph, memory),

@@ -4,14 +4,14 @@
  * how it ends.
  */
 import { InternalError } from '../base/assert.js';
-import { buildModel, type Model } from './model.js';
+import { buildModel, executedLines, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
 import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
 import { framesOf } from './site.js';
 import type { CheckResult, Violation } from './verdict.js';
 
 export type { Progress, SearchOptions } from './search.js';
-export { buildModel, type Model, type Scheduled };
+export { buildModel, executedLines, type Model, type Scheduled };
 
 /**
  * Explores every interleaving of the model's tasks, as far as `options` allow.
@@ -32,6 +32,7 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     states: result.states,
     transitions: result.transitions,
     depth: result.depth,
+    complete: !result.stopped && (!result.found || result.found.kind === 'cannot end'),
     stateBytes: model.encoding.words * 4,
     memoryModel: 'sequentially consistent',
     storage: result.store.storage,

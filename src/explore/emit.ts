@@ -193,6 +193,8 @@ class Unit implements Flow {
         return [this.#violation(id, op.kind, op.message)];
       case 'end':
         return this.#leaf(undefined);
+      case 'mark':
+        return [`K.hits[${op.line}] = 1;`];
       case 'enter':
       case 'jump':
         return [];

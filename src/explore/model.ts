@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A scenario made ready to be searched: linked, encoded, turned into functions, and its first state. */
+import { assert } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { CompiledScenario } from '../compiler/api.js';
 import type { Layout } from '../compiler/layout.js';
+import { LineMarks } from '../compiler/lines.js';
 import { type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
 import { type Code, generateCode } from './code.js';
@@ -18,12 +20,22 @@ export interface Model {
   canonical?: Canonical;
 }
 
+export interface ModelOptions {
+  /** steps note the lines that they execute, for `executedLines` */
+  coverage?: boolean;
+}
+
 /**
  * @param initialColumns per column (Layout.columns) its elements after the scenario's `init`
  * @throws InputError RZ21xx where a task is too large or a value of the first state does not fit
  */
-export function buildModel(compiled: CompiledScenario, layout: Layout, initialColumns: readonly Int32Array[]): Model {
-  const linked = link(compiled, layout, initialColumns);
+export function buildModel(
+  compiled: CompiledScenario,
+  layout: Layout,
+  initialColumns: readonly Int32Array[],
+  { coverage = false }: ModelOptions = {},
+): Model {
+  const linked = link(compiled, layout, initialColumns, coverage ? new LineMarks() : undefined);
   const encoding = encode(linked);
   const code = generateCode(linked, encoding);
   return { linked, encoding, code, initial: initialState(linked, encoding) };
@@ -43,6 +55,25 @@ function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
     }
   }
   return state;
+}
+
+/**
+ * @param model one that was built with `coverage`, and searched
+ * @returns the lines, as `file:line`, that control has come to in some step of the search
+ */
+export function executedLines({ linked: { marks, tasks }, code }: Model): Set<string> {
+  assert(marks !== undefined, 'a model without coverage');
+  const lines = new Set(marks.lines.filter((_, line) => code.hits[line] !== 0));
+  for (const { graph, startPc } of tasks) {
+    // a task without a step still passes what it says
+    for (
+      let { op, next } = graph.nodes[graph.entry];
+      startPc === 0 && op.op === 'mark';
+      { op, next } = graph.nodes[next]
+    )
+      lines.add(marks.lines[op.line]);
+  }
+  return lines;
 }
 
 /** @returns the elements of a column that a state holds */

@@ -20,6 +20,8 @@ export interface Progress {
   frontier: number;
   depth: number;
   transitions: number;
+  /** that the arrays hold */
+  bytes: number;
 }
 
 export interface SearchOptions {
@@ -137,7 +139,8 @@ class Search {
   #lookUp(at: number): void {
     const { shouldStop, onProgress } = this.#options;
     const states = this.#store.count;
-    onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions });
+    const bytes = this.#store.bytesNeeded + this.#edges.bytesNeeded;
+    onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions, bytes });
     if (shouldStop?.()) this.#stopped = 'interrupt';
   }
 

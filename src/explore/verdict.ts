@@ -95,6 +95,8 @@ export interface CheckResult {
   transitions: number;
   /** the longest shortest path */
   depth: number;
+  /** whether every state that can be reached was looked at: no bound, and no violation before the last */
+  complete: boolean;
   /** bytes a stored state takes */
   stateBytes: number;
   memoryModel: 'sequentially consistent';
