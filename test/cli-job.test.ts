@@ -40,6 +40,8 @@ describe('a search', () => {
     expect(bounded.result.inconclusive).toMatch(/2 states/);
     const stopped = runJob(workspace, { ...JOB, kernel: 'v6.1' }, UNCHANGED, { shouldStop: () => true });
     expect(stopped.result.verdict).toBe('inconclusive');
+    const late = runJob(workspace, { ...JOB, kernel: 'v6.1' }, { ...UNCHANGED, secondsMax: 0 });
+    expect(late.result).toMatchObject({ verdict: 'inconclusive', bound: 'time' });
   });
 
   it('is inconclusive before it takes more memory than it may', () => {

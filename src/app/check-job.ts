@@ -54,7 +54,11 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
-    ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
+    ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
+    shouldStop() {
+      if (hooks.shouldStop?.()) return 'interrupt';
+      return since(searchBegin) >= (options.secondsMax ?? Number.POSITIVE_INFINITY) ? 'time' : undefined;
+    },
     onProgress: ({ states, frontier, depth, bytes }) =>
       hooks.onProgress?.({ states, frontier, depth, bytes, seconds: since(searchBegin) }),
   };

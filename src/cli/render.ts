@@ -103,10 +103,17 @@ function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): stri
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
   const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
-  const facts = [`looked at: ${totals(result)}`, ...situations(result)];
+  const facts = [`looked at: ${totals(result)}`, ...finished(result), ...situations(result)];
   return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
     (line) => `  ${line}`,
   );
+}
+
+/** How far nothing was left out. */
+export function finished({ finishedDepth = -1 }: CheckResult): string[] {
+  if (finishedDepth < 1) return [];
+  const steps = count(finishedDepth, 'step');
+  return [`every interleaving was followed for ${steps}: no violation within ${steps}`];
 }
 
 /** What was to be met at least once, met or not. */

@@ -5,7 +5,7 @@
  * Not here: the failures behind the verdicts (render.ts shows one).
  */
 import type { CheckReport, Outcome } from '../app/check-data.js';
-import { nameOf, type Replay, replayCommand, violationName } from './render.js';
+import { finished, nameOf, type Replay, replayCommand, violationName } from './render.js';
 import { count, hang, type Paint, type Screen, type Style, seconds, short } from './terminal.js';
 
 interface Cell {
@@ -108,7 +108,7 @@ function differences({ outcomes }: CheckReport, replayOf: (outcome: Outcome) => 
     const { result, recorded, asRecorded } = outcome;
     if (!result) continue;
     if (result.verdict === 'inconclusive')
-      add(screen.style.warn, outcome, `inconclusive${result.inconclusive ? `: ${result.inconclusive}` : ''}`);
+      add(screen.style.warn, outcome, [`inconclusive: ${result.inconclusive}`, ...finished(result)].join('; '));
     if (asRecorded !== false || !recorded) continue;
     const found = result.violation ? `violated (${violationName(result.violation)})` : result.verdict;
     const expected = recorded.violates ? `${recorded.verdict} (${recorded.violates})` : recorded.verdict;

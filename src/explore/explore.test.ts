@@ -400,15 +400,40 @@ describe('a verdict', () => {
     expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 30 })).toMatchObject({ verdict: 'holds' });
     expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 10 })).toMatchObject({
       verdict: 'inconclusive',
-      inconclusive: 'its states take more than the 0.0 GiB of memory that it may',
+      inconclusive: 'stopped at 0.0 GiB of memory',
     });
   });
 
-  it('is inconclusive when interrupted', () => {
-    expect(explore({ code: CELL, tasks }, { shouldStop: () => true })).toMatchObject({
+  it('is inconclusive when interrupted, and when its time is over', () => {
+    expect(explore({ code: CELL, tasks }, { shouldStop: () => 'interrupt' })).toMatchObject({
       verdict: 'inconclusive',
       inconclusive: 'interrupted',
+      bound: 'interrupt',
+      finishedDepth: -1,
+      complete: false,
     });
+    expect(explore({ code: CELL, tasks }, { shouldStop: () => 'time', secondsMax: 7 })).toMatchObject({
+      inconclusive: 'stopped after 7 s',
+      bound: 'time',
+    });
+  });
+
+  it('says at a bound up to where nothing was left out: there, no path is that of the violation', () => {
+    const program = { code: CELL, tasks, never: { 'all are set': 'cell.b === 1 && cell.d === 1' } };
+    const results = Array.from({ length: 9 }, (_, i) => explore(program, { statesMax: i + 1 }));
+    // a level of n steps has these many states: 1, 2, 3, 2, 1; the last is the violation
+    expect(results.map(({ verdict, finishedDepth }) => finishedDepth ?? verdict)).toEqual([
+      -1,
+      -1,
+      0,
+      0,
+      0,
+      1,
+      1,
+      2,
+      'violated',
+    ]);
+    expect(results[8].path).toHaveLength(4);
   });
 
   it('is that of the shortest path, also where the first finding is one step on', () => {

@@ -13,6 +13,7 @@ import { Expander } from './expand.js';
 import { Judge } from './judge.js';
 import type { Model } from './model.js';
 import { type Storage, Store } from './store.js';
+import type { Bound } from './verdict.js';
 
 export interface Progress {
   states: number;
@@ -31,8 +32,10 @@ export interface SearchOptions {
   memoryMax?: number;
   /** `exact` if absent */
   storage?: Storage;
-  /** asked now and then; true ends the search */
-  shouldStop?(): boolean;
+  /** asked now and then; an answer ends the search */
+  shouldStop?(): 'time' | 'interrupt' | undefined;
+  /** what 'time' is said to be */
+  secondsMax?: number;
   onProgress?(progress: Progress): void;
 }
 
@@ -47,7 +50,9 @@ export interface SearchResult {
   found?: Found;
   /** from the first state to the finding */
   moves: Move[];
-  stopped?: 'states' | 'memory' | 'interrupt';
+  stopped?: Bound;
+  /** all states up to so many steps from the first were looked at; -1 if none was */
+  finishedDepth: number;
   /** whether it was asked of every state if it can reach an end */
   endsChecked: boolean;
   /** per `sometimes` predicate whether some state met it */
@@ -106,13 +111,18 @@ class Search {
       this.#arrive(batch, -1);
     }
     let at = 0;
-    for (; at < this.#store.count && !this.#first && !this.#stopped; this.#depth++) at = this.#level(at);
+    let finishedDepth = -1;
+    for (; at < this.#store.count && !this.#first && !this.#stopped; this.#depth++) {
+      at = this.#level(at);
+      if (!this.#stopped) finishedDepth = this.#depth;
+    }
     // the last level leads nowhere new
     if (!this.#first && !this.#stopped) this.#findEndless();
     return {
       ...(this.#first && { found: this.#first.found }),
       moves: this.#first ? this.#movesTo(this.#first) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
+      finishedDepth,
       endsChecked: this.#edges !== undefined && !this.#stopped,
       met: this.#judge.met,
       states: this.#store.count,
@@ -139,9 +149,9 @@ class Search {
   #lookUp(at: number): void {
     const { shouldStop, onProgress } = this.#options;
     const states = this.#store.count;
-    const bytes = this.#store.bytesNeeded + this.#edges.bytesNeeded;
+    const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
     onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions, bytes });
-    if (shouldStop?.()) this.#stopped = 'interrupt';
+    this.#stopped ??= shouldStop?.();
   }
 
   #block(at: number, count: number): void {

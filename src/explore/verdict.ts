@@ -75,6 +75,9 @@ export interface BlockedTask {
   stack: Frame[];
 }
 
+/** What ended a search before every state was seen. */
+export type Bound = 'states' | 'memory' | 'time' | 'interrupt';
+
 export interface CheckResult {
   scenario: string;
   kernel: string;
@@ -97,6 +100,12 @@ export interface CheckResult {
   depth: number;
   /** whether every state that can be reached was looked at: no bound, and no violation before the last */
   complete: boolean;
+  bound?: Bound;
+  /**
+   * With `bound`: every state up to so many steps from the first was looked at (-1: not even that one), and no path of so many
+   * steps ends in a violation. Whether each state can still end is not asked before all are known.
+   */
+  finishedDepth?: number;
   /** bytes a stored state takes */
   stateBytes: number;
   memoryModel: 'sequentially consistent';
