@@ -179,7 +179,13 @@ describe('one check', () => {
 
   it('says of an inconclusive search what had been looked at and what had not been met', async () => {
     const sometimes = { ...HOLDS.sometimes, 'a pin is taken meanwhile': false };
-    const result = { ...HOLDS, verdict: 'inconclusive', inconclusive: '5,000 states reached', finishedDepth: 12, sometimes } as const;
+    const result = {
+      ...HOLDS,
+      verdict: 'inconclusive',
+      inconclusive: '5,000 states reached',
+      finishedDepth: 12,
+      sometimes,
+    } as const;
     await golden('inconclusive', renderOutcome(outcome(result), REPLAY, SCREEN));
   });
 
