@@ -189,7 +189,7 @@ function basisLines({ facts, lossy }: PageLife, width: number): string[] {
   const more: string[] = [];
   if (facts.jumps > 0) more.push(`weaker: at ${count(facts.jumps, 'place')} events must be missing`);
   if (lossy > 0) more.push(`weaker: events were lost during ${count(lossy, 'life').replace('lifes', 'lives')}`);
-  if (facts.swapped > 0) more.push(`${count(facts.swapped, 'pair')} of events put in order by what they returned`);
+  if (facts.swapped > 0) more.push(`${count(facts.swapped, 'event')} put in order by what was returned`);
   if (facts.late > 0) more.push(`count= was read late in ${count(facts.late, 'event')}`);
   return hang([parts, ...more].join('; '), width, 2);
 }

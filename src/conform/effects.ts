@@ -3,7 +3,7 @@
  * What an event of each distinct content does to its page's count, worked out once a content by the rules of src/spec/ops:
  * walking a page is then additions and comparisons of numbers.
  */
-import { countAfter, countBefore, deltaOf, isStore, OP, type Op, opOf, UNKNOWN } from '../spec/ops.js';
+import { countAfter, countBefore, deltaOf, isStore, OP, type Op, opOf, possible, UNKNOWN } from '../spec/ops.js';
 import { HAS } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
 import { FIELD, SHAPE_WORDS } from '../trace/shapes.js';
@@ -17,10 +17,10 @@ export interface Effects {
   after: Int32Array;
   /** `count=`, read later; UNKNOWN without one */
   seen: Int32Array;
-  /** 1 for a put that says it did not reach zero */
-  notZero: Uint8Array;
-  /** 1 where the old count does not matter */
-  store: Uint8Array;
+  /** a count before it with which it cannot have come out so; UNKNOWN for none */
+  never: Int32Array;
+  /** 1 where these numbers do not say all: it stores a count, or failed for one of several reasons */
+  closer: Uint8Array;
 }
 
 /** Works out all shapes of a recording. */
@@ -33,8 +33,8 @@ export function effectsOf({ events, kinds }: Recording): Effects {
     before: new Int32Array(size),
     after: new Int32Array(size),
     seen: new Int32Array(size),
-    notZero: new Uint8Array(size),
-    store: new Uint8Array(size),
+    never: new Int32Array(size),
+    closer: new Uint8Array(size),
   };
   for (let shape = 0; shape < size; shape++) {
     const at = shape * SHAPE_WORDS;
@@ -45,8 +45,10 @@ export function effectsOf({ events, kinds }: Recording): Effects {
     effects.before[shape] = countBefore(op, val, ret);
     effects.after[shape] = countAfter(op, val, ret);
     effects.seen[shape] = kinds[kind].has & HAS.count ? words[at + FIELD.count] : UNKNOWN;
-    effects.notZero[shape] = op === OP.modAndTest && ret === 0 ? 1 : 0;
-    effects.store[shape] = isStore(op) ? 1 : 0;
+    const plain = op !== OP.none && effects.before[shape] === UNKNOWN;
+    effects.never[shape] =
+      (plain ? [0, val, -val].find((count) => !possible(op, val, ret, count)) : undefined) ?? UNKNOWN;
+    effects.closer[shape] = isStore(op) || (op === OP.modUnless && ret === 0) ? 1 : 0;
   }
   return effects;
 }

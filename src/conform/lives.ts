@@ -3,9 +3,11 @@
  * The lives of pages: where each began, where it ended, which stayed open, by the rules of src/spec for the kind of page and
  * the kernel. It states facts about the recording and how sure they are; it judges nothing.
  */
+
+import { isBaseLost, isFirstTakenByGet, isUnderflow } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
-import { begins, isGone, isOver, isUnderflow, type PageKind, type RestRule, restRule } from '../spec/rest.js';
+import { begins, isOver, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import type { PageIndex } from './page-index.js';
 import { Counts, type Rebuilt } from './rebuild.js';
@@ -91,7 +93,7 @@ export class LifeFinder {
   /** Finds the lives of one page. `kindNumber` is only stored. */
   page(page: number, kind: PageKind, kindNumber: number, kernel: KernelVersion): PageFacts {
     const facts: PageFacts = { basis: 'unknown', swapped: 0, jumps: 0, late: 0, made: 0, gone: 0, underflows: 0 };
-    this.counts.page(page, facts);
+    this.counts.page(page, facts, isFirstTakenByGet(kind, kernel));
     const first = this.lives.length;
     const { walk } = this;
     if (kind !== this.kind || kernel !== this.kernel) {
@@ -154,7 +156,7 @@ class Walk {
       if (after !== UNKNOWN && after !== this.counts.before[at]) {
         if (isUnderflow(after)) facts.underflows++;
         // a stored zero is no put: prep_compound_page does that to the tail pages of a folio
-        else if (op !== OP.set && this.life < 0 && isGone(this.rule, after)) facts.gone++;
+        else if (op !== OP.set && this.life < 0 && isBaseLost(this.rule, after)) facts.gone++;
       }
     }
   }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The reference count of a page before and after each of its events, rebuilt from `val` and `ret`. Tracepoints fire after the
- * atomic operation, so two events of different CPUs can stand in the wrong order; where a returned count proves that, they are
- * put right. What is left unexplained moves the base and is counted, so that a report can say how sure it is.
+ * atomic operation, so two events of different CPUs can stand in the wrong order; where what was returned proves that, they are
+ * put right (order.ts). What is left unexplained moves the base and is counted, so that a report can say how sure it is.
+ *
+ * `count=` was read after the operation, when another CPU may have gone on: it never contradicts. It is the base where nothing was
+ * returned, and three in a row that are off by the same are a sign of a late or a missing event.
  */
-import { isStore, OP, type Op, UNKNOWN } from '../spec/ops.js';
+import { isLawful } from '../spec/invariants.js';
+import { isStore, OP, type Op, possible, UNKNOWN } from '../spec/ops.js';
 import type { Recording } from '../trace/recording.js';
+import { NEAR, Orderer, type Wish } from './order.js';
 import type { PageIndex } from './page-index.js';
 
 /** How the first count of a page is known. */
@@ -14,7 +19,7 @@ export type Basis = 'returned' | 'evidence' | 'unknown';
 /** What was found on the way through one page's events. */
 export interface Rebuilt {
   basis: Basis;
-  /** pairs of events that a returned count proved to be in the wrong order */
+  /** events that what was returned proved to be recorded too late */
   swapped: number;
   /** places where the count does not follow from the events: some are missing */
   jumps: number;
@@ -22,55 +27,82 @@ export interface Rebuilt {
   late: number;
 }
 
-/** How many events of the page later one that was recorded late is looked for. */
+/** How far ahead an operation is looked for whose result confirms a count. */
 const REACH = 64;
-/** events of one page that are put in order at most; more is no race */
+/** events of one page that are put in order at most, and searches that may find nothing; more is no race */
 const MAX_SWAPS = 256;
-/** so many events in a row must have a `count=` that is off by the same before that is believed */
+const MAX_MISSES = 32;
+/** so many events in a row must have a `count=` that is off by the same, for longer than it takes to trace; or so many more */
 const EVIDENCE = 3;
+const LONG = 8;
+/** counts that a page may have had before the first that was returned */
+const STARTS = 24;
 
 /** Rebuilds counts page by page into two arrays that are as long as the index. */
 export class Counts {
   /** by position in `index.rows`; UNKNOWN where nothing tells */
   readonly before: Int32Array;
   readonly after: Int32Array;
-  /** rows that may still be looked at to see whether a task was silent: a bound on the time that odd files take */
-  private budget: number;
+  private readonly orderer: Orderer;
+  // of the page at hand
+  private from = 0;
+  private to = 0;
+  private firstByGet = false;
+  private misses = 0;
+  /** no operation has returned or stored a count yet: what is known was read */
+  private resting = false;
 
   constructor(
     private readonly recording: Recording,
     private readonly index: PageIndex,
   ) {
-    this.budget = 1e6 + 8 * recording.events.length;
+    this.orderer = new Orderer(recording, index);
     this.before = new Int32Array(index.rows.length);
     this.after = new Int32Array(index.rows.length);
   }
 
-  /** Works out one page and adds to `result`; may exchange rows of the index that were in the wrong order. */
-  page(page: number, result: Rebuilt): void {
-    const from = this.index.starts[page];
-    const to = this.index.starts[page + 1];
-    let count = this.base(from, to, result);
-    for (let at = from; at < to; at++) {
+  /**
+   * Works out one page and adds to `result`; may exchange rows of the index that were in the wrong order.
+   * @param firstByGet a plain get may be the first reference to a page of this kind
+   */
+  page(page: number, result: Rebuilt, firstByGet: boolean): void {
+    this.from = this.index.starts[page];
+    this.to = this.index.starts[page + 1];
+    this.firstByGet = firstByGet;
+    this.misses = 0;
+    let count = this.base(result);
+    this.resting = result.basis === 'evidence';
+    for (let at = this.from; at < this.to; at++) {
       const plain = count === UNKNOWN ? UNKNOWN : this.plain(at, count);
       if (plain !== UNKNOWN) {
         count = plain;
         continue;
       }
-      count = this.step(at, to, count, result);
-      const late = this.lateFrom(at, from, count, result);
+      this.before[at] = count;
+      if (count !== UNKNOWN && !this.fits(at, count)) {
+        const again = this.reorder(at, this.wish(true, 0, 0), result);
+        if (again >= 0) {
+          count = this.before[again];
+          at = again - 1;
+          continue;
+        }
+      }
+      count = this.step(at, count, result);
+      const late = this.lateFrom(at, count, result);
       if (late < 0) continue;
-      // three events in a row show the same other count: either one was recorded later than it happened, or some are missing
-      const off = this.evidence(at) - count;
-      if (this.exchange(late, at + 1, to, off)) {
-        result.swapped++;
-        count = this.before[late];
-        at = late - 1;
-      } else if (!this.agreesLater(at, to, count)) {
+      const again = this.reorder(late, this.wish(false, late, at + 1), result);
+      if (again >= 0) {
+        count = this.before[again];
+        at = again - 1;
+      } else if (!this.agreesLater(at, count)) {
         result.jumps++;
-        count += this.shift(late, at, off);
+        count += this.shift(late, at, this.evidence(at) - count);
       }
     }
+  }
+
+  private wish(lawful: boolean, shownFrom: number, shownTo: number): Wish {
+    return { lawful, firstByGet: this.firstByGet, shownFrom, shownTo };
   }
 
   /** The event that fits in every way, as nearly all do: returns the count after it, UNKNOWN for any other. */
@@ -80,8 +112,10 @@ export class Counts {
     const after = count + effects.delta[shape];
     const told = effects.after[shape];
     const seen = effects.seen[shape];
-    if (effects.store[shape] !== 0 || (told !== after && told !== UNKNOWN)) return UNKNOWN;
-    if ((seen !== after && seen !== UNKNOWN) || (after === 0 && effects.notZero[shape] !== 0)) return UNKNOWN;
+    if (effects.closer[shape] !== 0 || (told !== after && told !== UNKNOWN) || effects.never[shape] === count)
+      return UNKNOWN;
+    if (seen !== after && (seen !== UNKNOWN || after <= 0 || count <= 0)) return UNKNOWN;
+    if (told !== UNKNOWN) this.resting = false;
     this.before[at] = count;
     this.after[at] = after;
     return after;
@@ -89,6 +123,10 @@ export class Counts {
 
   private op(at: number): Op {
     return this.index.effects.op[this.index.shapes[at]] as Op;
+  }
+
+  private val(at: number): number {
+    return this.recording.events.val(this.index.rows[at]);
   }
 
   private delta(at: number): number {
@@ -100,9 +138,13 @@ export class Counts {
     return this.index.effects.after[this.index.shapes[at]];
   }
 
-  /** Does the put at `at` say that it did not reach zero, although it would have? */
-  private contradicts(at: number, after: number): boolean {
-    return after === 0 && this.index.effects.notZero[this.index.shapes[at]] !== 0;
+  /** The count before it that the operation itself says. */
+  private known(at: number): number {
+    return this.index.effects.before[this.index.shapes[at]];
+  }
+
+  private possible(at: number, count: number): boolean {
+    return possible(this.op(at), this.val(at), this.recording.events.ret(this.index.rows[at]), count);
   }
 
   /** `count=` of an event, UNKNOWN without one. */
@@ -110,14 +152,26 @@ export class Counts {
     return this.index.effects.seen[this.index.shapes[at]];
   }
 
+  /** Is event `at` possible after `count`, and lawful? What breaks a law and is confirmed by its `count=` needs no other order. */
+  private fits(at: number, count: number): boolean {
+    const op = this.op(at);
+    const val = this.val(at);
+    if (op !== OP.mod && !this.possible(at, count)) return false;
+    if (op !== OP.mod && op !== OP.modAndTest) return true;
+    const after = count + val;
+    if (isLawful(op, count, after, this.firstByGet) || this.evidence(at) === after) return true;
+    return count === 0 && isLawful(op, count, after, this.orderer.isFrozen(this.from, at));
+  }
+
   /** The count before the first event: from the first returned count, else from what most of the `count=` agree on. */
-  private base(from: number, to: number, result: Rebuilt): number {
+  private base(result: Rebuilt): number {
+    const { from, to } = this;
     let sum = 0;
     let best = UNKNOWN;
     let weight = 0;
     for (let at = from; at < to; at++) {
       const op = this.op(at);
-      const known = this.index.effects.before[this.index.shapes[at]];
+      const known = this.known(at);
       if (known !== UNKNOWN) {
         result.basis = 'returned';
         return known - sum;
@@ -136,103 +190,115 @@ export class Counts {
   }
 
   /** One event: returns the count after it. */
-  private step(at: number, to: number, count: number, result: Rebuilt, exchanged = false): number {
+  private step(at: number, count: number, result: Rebuilt): number {
     const op = this.op(at);
     const told = this.told(at);
-    this.before[at] = count;
-    if (isStore(op)) return this.store(at, op, told, count, result);
-    let after = count === UNKNOWN ? UNKNOWN : count + this.delta(at);
-    const wrong = told !== UNKNOWN ? after !== told : this.contradicts(at, after);
-    if (wrong && after !== UNKNOWN) {
-      if (
-        !exchanged &&
-        result.swapped < MAX_SWAPS &&
-        this.exchange(at, at + 1, to, told === UNKNOWN ? UNKNOWN : told - after)
-      ) {
-        result.swapped++;
-        return this.step(at, to, count, result, true);
-      }
-      if (told !== UNKNOWN) {
-        result.jumps++;
-        this.before[at] = told - this.delta(at);
-      }
-    }
-    if (told !== UNKNOWN) {
-      after = told;
-      if (count === UNKNOWN) this.before[at] = told - this.delta(at);
-    }
+    if (count !== UNKNOWN && !this.possible(at, count)) {
+      // what was only read proves nothing
+      if (!this.resting) result.jumps++;
+      this.before[at] = this.mended(at, told);
+    } else if (told !== UNKNOWN && !isStore(op) && count === UNKNOWN) this.before[at] = told - this.delta(at);
+    if (told !== UNKNOWN) this.resting = false;
+    const start = this.before[at];
+    const after = told !== UNKNOWN ? told : start === UNKNOWN ? UNKNOWN : start + this.delta(at);
     this.after[at] = after;
     return after;
   }
 
-  private store(at: number, op: Op, told: number, count: number, result: Rebuilt): number {
-    // a page is freed with a count of zero, and unfrozen from zero: anything else means that events are missing
-    if (op !== OP.set && count !== UNKNOWN && count !== 0) result.jumps++;
-    if (op !== OP.set) this.before[at] = 0;
-    this.after[at] = told;
-    return told;
+  /** A count before position `at` with which its result is possible, events being missing. */
+  private mended(at: number, told: number): number {
+    const known = this.known(at);
+    if (known !== UNKNOWN) return known;
+    if (told !== UNKNOWN) return 0;
+    const shown = this.evidence(at);
+    const before = shown - this.delta(at);
+    return shown !== UNKNOWN && this.possible(at, before) ? before : UNKNOWN;
+  }
+
+  /** Looks for an order in which position `at` is as wished; returns where to go on from, -1 where there is none. */
+  private reorder(at: number, wish: Wish, result: Rebuilt): number {
+    if (result.swapped >= MAX_SWAPS || this.misses >= MAX_MISSES) return -1;
+    const impossible = wish.lawful && !this.possible(at, this.before[at]);
+    const starts = (first: number) => this.starts(first);
+    let found = this.orderer.find(this.from, at, this.to, starts, wish);
+    // what cannot have been as recorded was in some order, even if that breaks a law
+    if (!found && impossible) found = this.orderer.find(this.from, at, this.to, starts, { ...wish, lawful: false });
+    if (!found) {
+      this.misses++;
+      return -1;
+    }
+    result.swapped += Math.max(1, found.moved);
+    const { from } = found;
+    // the counts before the window hang on the first that was returned, which is in it
+    const off = found.before - this.before[from];
+    for (let back = this.from; off !== 0 && back < from; back++) {
+      this.before[back] += off;
+      this.after[back] += off;
+    }
+    this.before[from] = found.before;
+    return from;
   }
 
   /**
-   * Finds an event that happened before position `at` although it was recorded at `from` or later, because its CPU was slow
-   * to trace it, and puts it there. It must explain the difference, and its task must have been silent in between: a task
-   * traces an operation before it does anything else.
+   * Counts that the page may have had before position `first`: the one worked out; and where nothing before it was returned, so
+   * that it hangs on what comes later, also those that other orders of the events around `first` lead to.
    */
-  private exchange(at: number, from: number, to: number, missing: number): boolean {
-    const { rows, shapes } = this.index;
-    const { events } = this.recording;
-    for (let other = from; other < Math.min(to, at + 1 + REACH); other++) {
-      const op = this.op(other);
-      const delta = this.delta(other);
-      if (delta === 0 || isStore(op) || (missing !== UNKNOWN && delta !== missing)) continue;
-      if (events.cpu(rows[other]) === events.cpu(rows[at])) continue;
-      // the one in front must itself be possible there
-      const there = this.before[at] + delta;
-      const told = this.told(other);
-      if ((told !== UNKNOWN && told !== there) || this.contradicts(other, there)) continue;
-      if (!this.silent(rows[at], rows[other])) continue;
-      const row = rows[other];
-      const shape = shapes[other];
-      rows.copyWithin(at + 1, at, other);
-      shapes.copyWithin(at + 1, at, other);
-      rows[at] = row;
-      shapes[at] = shape;
-      return true;
+  private starts(first: number): number[] {
+    const now = this.before[first];
+    const starts = [now];
+    if (now === UNKNOWN) return starts;
+    for (let at = this.from; at < first; at++) {
+      const known = this.known(at);
+      if (known !== UNKNOWN || isStore(this.op(at))) return starts;
     }
-    return false;
+    const sums = new Set([0]);
+    for (let at = first; at < Math.min(this.to, first + REACH) && sums.size < STARTS; at++) {
+      const delta = this.delta(at);
+      for (const sum of [...sums]) sums.add(sum - delta).add(sum + delta);
+    }
+    const near = [...sums].sort((a, b) => Math.abs(a) - Math.abs(b));
+    for (const off of near) if (off !== 0 && this.canHaveBegun(first, off)) starts.push(now + off);
+    return starts;
   }
 
-  /** Has the task of row `later` no event on its CPU after row `earlier`? */
-  private silent(earlier: number, later: number): boolean {
-    const { events } = this.recording;
-    const [cpu, pid] = [events.cpu(later), events.pid(later)];
-    for (let row = later - 1; row > earlier; row--) {
-      if (this.budget-- <= 0 || (events.cpu(row) === cpu && events.pid(row) === pid)) return false;
+  /** Are all events before position `first` possible with counts that are off by `off`? */
+  private canHaveBegun(first: number, off: number): boolean {
+    for (let at = this.from; at < first; at++) {
+      const before = this.before[at] + off;
+      if (before < 0 || !this.possible(at, before)) return false;
     }
-    return true;
+    return this.before[first] + off >= 0;
   }
 
-  /** Where the last three `count=` began to be off by the same, -1 where they did not. */
-  private lateFrom(at: number, from: number, count: number, result: Rebuilt): number {
+  /**
+   * Where the last `count=` began to be off by the same, -1 where they are not, or are so for no longer than a late reading
+   * explains. Only plain gets and puts tell: what returns or stores a count is right, whatever it shows.
+   */
+  private lateFrom(at: number, count: number, result: Rebuilt): number {
     const seen = this.evidence(at);
     if (seen === UNKNOWN || count === UNKNOWN || seen === count) return -1;
     result.late++;
     if (result.swapped >= MAX_SWAPS) return -1;
-    const off = seen - count;
-    for (let back = 1; back < EVIDENCE; back++) {
-      const earlier = at - back;
-      if (earlier < from || isStore(this.op(earlier + 1))) return -1;
-      if (this.told(earlier + 1) !== UNKNOWN) return -1;
-      const was = this.evidence(earlier);
-      if (was === UNKNOWN || was - this.after[earlier] !== off) return -1;
-    }
-    return at - EVIDENCE + 1;
+    let first = at + 1;
+    while (first > this.from && at - first < LONG && this.isOff(first - 1, seen - count)) first--;
+    const { time } = this.recording.events;
+    const { rows } = this.index;
+    const run = at + 1 - first;
+    const lasting = this.recording.unit === 'ns' && time[rows[at]] - time[rows[Math.min(first, at)]] > NEAR;
+    return run > LONG || (run >= EVIDENCE && lasting) ? first : -1;
+  }
+
+  private isOff(at: number, off: number): boolean {
+    const op = this.op(at);
+    const seen = this.evidence(at);
+    if (seen === UNKNOWN || isStore(op) || this.told(at) !== UNKNOWN) return false;
+    return seen - this.after[at] === off;
   }
 
   /** Does what an operation soon returns confirm the count at `at`, so that only the reading of `count=` was late? */
-  private agreesLater(at: number, to: number, count: number): boolean {
+  private agreesLater(at: number, count: number): boolean {
     let later = count;
-    for (let next = at + 1; next < Math.min(to, at + 1 + REACH); next++) {
+    for (let next = at + 1; next < Math.min(this.to, at + 1 + REACH); next++) {
       const op = this.op(next);
       const told = this.told(next);
       if (op === OP.set) return false;

@@ -7,9 +7,10 @@
  */
 import { PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
 import { unexplained } from '../spec/expected.js';
+import { isUnderflow } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
-import { isUnderflow, type PageKind, restRule } from '../spec/rest.js';
+import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';

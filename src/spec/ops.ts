@@ -91,7 +91,25 @@ export function isStore(op: Op): boolean {
   return op === OP.set || op === OP.unfreeze || op === OP.free;
 }
 
-/** The put that says it did not reach zero, although the count that was worked out says so. */
-export function contradicts(op: Op, ret: number, after: number): boolean {
-  return op === OP.modAndTest && ret === 0 && after === 0;
+/**
+ * Can the operation have come out as it did on a page that counted `before`? What it returned is atomic with it, so an order of
+ * events in which this is false is not the order in which they happened, or some are missing. `count=` has no say here.
+ */
+export function possible(op: Op, val: number, ret: number, before: number): boolean {
+  switch (op) {
+    case OP.modAndReturn:
+      return before + val === ret;
+    case OP.modAndTest:
+      return (before + val === 0) === (ret !== 0);
+    case OP.modUnless:
+      // refused at 0; memcg moved charges of device pages "unless 1" up to v6.0 (mm/memcontrol.c: mc_handle_swap_pte)
+      return ret !== 0 ? before !== 0 : before === 0 || before === 1;
+    case OP.freeze:
+      return (before === val) === (ret !== 0);
+    case OP.unfreeze:
+    case OP.free:
+      return before === 0;
+    default:
+      return true;
+  }
 }

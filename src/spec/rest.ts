@@ -72,13 +72,3 @@ export function begins(rule: RestRule, after: number): boolean {
 export function isOver(rule: RestRule, after: number): boolean {
   return after <= rule.over;
 }
-
-/** One put too many: no count is ever below zero. */
-export function isUnderflow(after: number): boolean {
-  return after < 0;
-}
-
-/** The base reference of an idle page is gone: its memory is torn down, or it was put once too often. */
-export function isGone(rule: RestRule, after: number): boolean {
-  return rule.over > 0 && after < rule.over;
-}
