@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The meta.json beside a recording: the kernel's release and which page numbers are device memory. */
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { InputError } from '../base/diagnostic.js';
 import { type PfnRange, rangeOf } from '../conform/ranges.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
@@ -13,6 +14,13 @@ export interface Meta {
 
 const object = (value: unknown): Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+
+/** The meta.json that lies beside a recording under its name: `fsdax.meta.json` for `fsdax-stacks.dat.xz`; undefined for none. */
+export function metaBeside(recording: string): string | undefined {
+  const name = basename(recording).replace(/\.(?:dat|trace\.txt|txt|trace)(?:\.(?:xz|gz|zst))?$/, '');
+  const names = [name, name.replace(/-stacks$/, '')];
+  return names.map((each) => join(dirname(recording), `${each}.meta.json`)).find((path) => existsSync(path));
+}
 
 /** Reads a meta.json; of its runs the one whose files include `recording`. @throws InputError where it is not one */
 export async function loadMeta(path: string, recording: string): Promise<Meta> {

@@ -26,6 +26,7 @@ async function main(args: string[]): Promise<void> {
     )
     .version(version(), '-V, --version')
     .showSuggestionAfterError()
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
   const named = args.find((arg) => !arg.startsWith('-'));

@@ -11,6 +11,7 @@ import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { type Screen, screenOf } from './terminal.js';
+import { fidelityMarkdown, renderFidelity } from './trace-fidelity.js';
 import { renderEvents, renderHead, renderNumbers, renderPage } from './trace-render.js';
 import { narrowedLines, pathLines, storyLines } from './trace-stories.js';
 import { renderVerdict } from './trace-verdict.js';
@@ -27,6 +28,15 @@ interface Flags {
   event?: string;
   limit?: string;
   buffer?: string;
+  json?: boolean;
+}
+
+interface FidelityFlags {
+  meta?: string;
+  zoneDevice: string[];
+  kernel?: string;
+  limit: string;
+  markdown?: boolean;
   json?: boolean;
 }
 
@@ -49,8 +59,9 @@ certain or likely; 2 wrong input; 70 a bug in refzero.`;
 
 /** Adds the command to the program. */
 export function traceCommand(program: Command): void {
-  program
+  const trace = program
     .command('trace')
+    .enablePositionalOptions()
     .summary('read a recording of the page_ref tracepoints')
     .description("Reads a recording of a real kernel's page_ref tracepoints and rebuilds the lives of its pages.")
     .argument('<file>', 'the recording')
@@ -75,16 +86,29 @@ export function traceCommand(program: Command): void {
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await run(file, flags);
     });
+  trace
+    .command('fidelity')
+    .summary('hold src/linux against what real kernels did')
+    .description(
+      'Lists the distinct (function, tracepoint, change of the count) of recordings with stacks, and which of them src/linux can do ' +
+        'in that kernel. Finds NAME.meta.json beside a recording.',
+    )
+    .argument('<files...>', 'recordings')
+    .option('--meta <file>', 'one meta.json for all of them')
+    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
+    .option('-k, --kernel <release>', 'the kernel that was recorded, where a file does not say')
+    .option('--limit <n>', 'at most this many of what is missing, for each kernel', '20')
+    .option('--markdown', 'print tables for a document')
+    .option('--json', 'print data instead of text')
+    .action(async (files: string[], flags: FidelityFlags) => fidelity(files, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
   const screen = screenOf(process.stdout, process.env);
   const progress = new Progress(process.stderr);
   const options: TraceOptions = {
-    zoneDevice: flags.zoneDevice,
+    ...optionsOf(flags),
     progress: (done, total) => progress.line(`reading ${Math.floor((done / Math.max(1, total)) * 100)} %`),
-    ...(flags.meta !== undefined && { meta: flags.meta }),
-    ...(flags.kernel !== undefined && { kernel: flags.kernel }),
     ...(flags.buffer !== undefined && { buffer: flags.buffer }),
   };
   const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
@@ -111,6 +135,25 @@ async function run(file: string, flags: Flags): Promise<number> {
     if (report.verdict.suspects.length > 0) return EXIT.finding;
   }
   return EXIT.ok;
+}
+
+function optionsOf({ zoneDevice, meta, kernel }: Pick<Flags, 'zoneDevice' | 'meta' | 'kernel'>): TraceOptions {
+  return { zoneDevice, ...(meta !== undefined && { meta }), ...(kernel !== undefined && { kernel }) };
+}
+
+async function fidelity(files: string[], flags: FidelityFlags): Promise<void> {
+  const progress = new Progress(process.stderr);
+  const { fidelityOf } = await import('../app/fidelity.js');
+  const kernels = await fidelityOf(files, optionsOf(flags), (file, done) => {
+    progress.line(`${done + 1} of ${files.length}: ${file}`);
+  }).finally(() => progress.clear());
+  const limit = limitOf(flags.limit);
+  const text = () => {
+    return flags.markdown
+      ? fidelityMarkdown(kernels, limit)
+      : renderFidelity(kernels, limit, screenOf(process.stdout, process.env));
+  };
+  process.stdout.write(flags.json ? `${JSON.stringify(kernels, null, 2)}\n` : text());
 }
 
 /** The verdict first, then what it does not speak of, then pages of equal lives and numbers. */

@@ -40,6 +40,42 @@ export function opOf(event: string): Op {
   return event === 'mm_page_free' ? OP.free : OP.none;
 }
 
+/** `mod_unless` of `page_ref_mod_unless` and `folio_ref_mod_unless`; undefined for other events. */
+export function refTracepoint(event: string): string | undefined {
+  const suffix = /^(?:page|folio)_ref_(\w+)$/.exec(event)?.[1];
+  return suffix !== undefined && suffix in SUFFIX ? suffix : undefined;
+}
+
+/** The tracepoint of an atomic operation on `_refcount` and its `val`, by include/linux/page_ref.h; undefined for reads. */
+export function tracepointOf(
+  atomic: string,
+  numbers: readonly Numbers[],
+): { tracepoint: string; val: Numbers } | undefined {
+  const [first = 'any'] = numbers;
+  switch (atomic) {
+    case 'atomic_set':
+      return { tracepoint: 'set', val: first };
+    case 'atomic_set_release':
+      return { tracepoint: 'unfreeze', val: first };
+    case 'atomic_cmpxchg':
+      return { tracepoint: 'freeze', val: first };
+    case 'atomic_add_unless':
+      return { tracepoint: 'mod_unless', val: first };
+    case 'atomic_inc_not_zero':
+      return { tracepoint: 'mod_unless', val: [1] };
+    default:
+  }
+  const move = /^atomic_(add|sub|inc|dec)(_return|_and_test)?$/.exec(atomic);
+  if (!move) return undefined;
+  const sign = move[1] === 'add' || move[1] === 'inc' ? 1 : -1;
+  const amount: Numbers = move[1] === 'inc' || move[1] === 'dec' ? [1] : first;
+  const val = amount === 'any' ? amount : amount.map((value) => sign * value);
+  return { tracepoint: `mod${move[2] === undefined ? '' : move[2].replace('_return', '_and_return')}`, val };
+}
+
+/** What a number can be: one of these, or not known. */
+type Numbers = readonly number[] | 'any';
+
 /** By how much the operation moved the count, where that does not depend on the count; a failed one did nothing. */
 export function deltaOf(op: Op, val: number, ret: number): number {
   if (op === OP.mod || op === OP.modAndTest || op === OP.modAndReturn) return val;

@@ -168,6 +168,8 @@ export class StackTable {
   readonly lines = new ByteInterner();
   /** names an address; set where the recording has the kernel's symbols */
   symbolOf: ((low: number, high: number) => string | undefined) | undefined;
+  /** names of all functions of the kernel; set where the recording has its symbols */
+  symbolNames: (() => Set<string>) | undefined;
 
   constructor(readonly kind: 'addresses' | 'lines') {}
 

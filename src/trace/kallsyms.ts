@@ -30,6 +30,11 @@ export class SymbolTable {
     return this.known.get(key);
   }
 
+  /** The names of all functions, those of modules without their module. */
+  names(): Set<string> {
+    return new Set(Array.from(this.order, (at) => this.nameAt(this.nameFrom[at]).replace(/ \[.*$/, '')));
+  }
+
   private fill(): number {
     const { text } = this;
     let size = 0;

@@ -319,11 +319,13 @@ function recordingOf(file: DatFile, chosen: DatBuffer | undefined, decoder: DatD
   const { high, low } = decoder.origin;
   let base = (BigInt(high) << 32n) | BigInt(low);
   if (file.tsc && file.tsc.mult > 0) base = (base * BigInt(file.tsc.mult)) >> BigInt(file.tsc.shift);
-  let symbols: SymbolTable | undefined;
-  decoder.stacks.symbolOf = (lowWord, highWord) => {
-    symbols ??= new SymbolTable(file.kallsyms());
-    return symbols.lookup(lowWord, highWord);
+  let known: SymbolTable | undefined;
+  const symbols = () => {
+    known ??= new SymbolTable(file.kallsyms());
+    return known;
   };
+  decoder.stacks.symbolOf = (lowWord, highWord) => symbols().lookup(lowWord, highWord);
+  decoder.stacks.symbolNames = () => symbols().names();
   return {
     format: `trace.dat ${file.version}`,
     compression: file.compression,

@@ -20,7 +20,7 @@ export async function trace(...args: string[]): Promise<string> {
   });
   const exit = process.exitCode;
   try {
-    const program = new Command('refzero').exitOverride();
+    const program = new Command('refzero').enablePositionalOptions().exitOverride();
     traceCommand(program);
     await program.parseAsync(['trace', ...args], { from: 'user' });
     exited = process.exitCode;
