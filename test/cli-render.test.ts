@@ -111,6 +111,7 @@ const SEARCHED = {
   depth: 41,
   complete: true,
   stateBytes: 24,
+  reductions: [],
   memoryModel: 'sequentially consistent',
   storage: 'exact',
 } as const;

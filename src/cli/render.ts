@@ -97,23 +97,20 @@ function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): stri
     const tasks = `${count(explored.tasks.length, 'task')} (${explored.tasks.join(', ')})`;
     facts.push(`proved within these sizes: ${tasks}, ${count(explored.pages, 'page')}`);
   }
-  facts.push(...situations(result), `memory model: ${result.memoryModel}; storage: ${storageOf(result)}`);
+  facts.push(
+    ...situations(result),
+    ...reduced(result),
+    `memory model: ${result.memoryModel}; storage: ${storageOf(result)}`,
+  );
   return facts.flatMap((fact) => hang(fact, screen.width - 2, 2)).map((line) => `  ${line}`);
 }
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
   const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
-  const facts = [`looked at: ${totals(result)}`, ...finished(result), ...situations(result)];
+  const facts = [`looked at: ${totals(result)}`, ...situations(result), ...reduced(result)];
   return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
     (line) => `  ${line}`,
   );
-}
-
-/** How far nothing was left out. */
-export function finished({ finishedDepth = -1 }: CheckResult): string[] {
-  if (finishedDepth < 1) return [];
-  const steps = count(finishedDepth, 'step');
-  return [`every interleaving was followed for ${steps}: no violation within ${steps}`];
 }
 
 /** What was to be met at least once, met or not. */
@@ -124,6 +121,11 @@ function situations({ sometimes }: CheckResult): string[] {
   if (met.length > 0) lines.push(`situations met: ${met.join('; ')}`);
   if (missed.length > 0) lines.push(`situations never met: ${missed.join('; ')}`);
   return lines;
+}
+
+/** What was left out of the search, and what was not. */
+function reduced({ reductions, notReduced = [] }: CheckResult): string[] {
+  return [...(reductions.length > 0 ? [`reductions: ${reductions.join('; ')}`] : []), ...notReduced];
 }
 
 function searched(result: CheckResult, outcome: Outcome): string {

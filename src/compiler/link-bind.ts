@@ -5,6 +5,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { Closure, Expr, FunctionIR, Local, LocalId, Stmt } from './ir.js';
+import { substituteLocals } from './link-graph.js';
 
 export type Binding = { kind: 'expr'; value: Expr } | ClosureBinding;
 
@@ -172,39 +173,12 @@ export class Frame {
 
   /** @returns the expression in terms of the graph's locals */
   rename(expr: Expr): Expr {
-    switch (expr.op) {
-      case 'local': {
-        const binding = this.#bindings.get(expr.id);
-        if (binding) {
-          assert(binding.kind === 'expr', `a closure is used as a value in ${this.fn.name}`);
-          return binding.value;
-        }
-        return this.address(expr.id)?.value ?? { ...expr, id: this.local(expr.id) };
-      }
-      case 'unary':
-      case 'indexOf':
-        return { ...expr, operand: this.rename(expr.operand) };
-      case 'binary':
-        return { ...expr, left: this.rename(expr.left), right: this.rename(expr.right) };
-      case 'select':
-        return {
-          ...expr,
-          condition: this.rename(expr.condition),
-          then: this.rename(expr.then),
-          else: this.rename(expr.else),
-        };
-      case 'global':
-        return expr.index ? { ...expr, index: this.rename(expr.index) } : expr;
-      case 'embed': {
-        const base = this.rename(expr.base);
-        return expr.index ? { ...expr, base, index: this.rename(expr.index) } : { ...expr, base };
-      }
-      case 'addrOf': {
-        const operand = this.rename(expr.operand);
-        return expr.index ? { ...expr, operand, index: this.rename(expr.index) } : { ...expr, operand };
-      }
-      default:
-        return expr;
-    }
+    const types = this.fn.locals;
+    return substituteLocals(expr, (id) => {
+      const binding = this.#bindings.get(id);
+      if (!binding) return this.address(id)?.value ?? { op: 'local', type: types[id].type, id: this.local(id) };
+      assert(binding.kind === 'expr', `a closure is used as a value in ${this.fn.name}`);
+      return binding.value;
+    });
   }
 }

@@ -97,7 +97,8 @@ export function readLocals(expr: Expr, visit: (id: LocalId) => void): void {
   else for (const part of partsOf(expr)) readLocals(part, visit);
 }
 
-function partsOf(expr: Expr): Expr[] {
+/** @returns the expressions that an expression is made of */
+export function partsOf(expr: Expr): Expr[] {
   switch (expr.op) {
     case 'unary':
     case 'indexOf':
@@ -114,6 +115,34 @@ function partsOf(expr: Expr): Expr[] {
       return expr.index ? [expr.operand, expr.index] : [expr.operand];
     default:
       return [];
+  }
+}
+
+/** @returns the expression with each local replaced for which there is another expression */
+export function substituteLocals(expr: Expr, by: (id: LocalId) => Expr | undefined): Expr {
+  const inner = (part: Expr): Expr => substituteLocals(part, by);
+  switch (expr.op) {
+    case 'local':
+      return by(expr.id) ?? expr;
+    case 'unary':
+    case 'indexOf':
+      return { ...expr, operand: inner(expr.operand) };
+    case 'binary':
+      return { ...expr, left: inner(expr.left), right: inner(expr.right) };
+    case 'select':
+      return { ...expr, condition: inner(expr.condition), then: inner(expr.then), else: inner(expr.else) };
+    case 'global':
+      return expr.index ? { ...expr, index: inner(expr.index) } : expr;
+    case 'embed': {
+      const base = inner(expr.base);
+      return expr.index ? { ...expr, base, index: inner(expr.index) } : { ...expr, base };
+    }
+    case 'addrOf': {
+      const operand = inner(expr.operand);
+      return expr.index ? { ...expr, operand, index: inner(expr.index) } : { ...expr, operand };
+    }
+    default:
+      return expr;
   }
 }
 

@@ -71,7 +71,7 @@ function isEmpty({ low, high }: Range): boolean {
   return low > high;
 }
 
-function union(a: Range, b: Range): Range {
+export function union(a: Range, b: Range): Range {
   if (isEmpty(a)) return b;
   return isEmpty(b) ? a : { low: Math.min(a.low, b.low), high: Math.max(a.high, b.high) };
 }

@@ -4,14 +4,15 @@
  * how it ends.
  */
 import { InternalError } from '../base/assert.js';
-import { buildModel, executedLines, type Model } from './model.js';
+import { concreteMoves } from './concrete.js';
+import { buildModel, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
 import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
 import { framesOf } from './site.js';
-import type { Bound, CheckResult, Violation } from './verdict.js';
+import type { CheckResult, Violation } from './verdict.js';
 
 export type { Progress, SearchOptions } from './search.js';
-export { buildModel, executedLines, type Model, type Scheduled };
+export { buildModel, type Model, type Scheduled };
 
 /**
  * Explores every interleaving of the model's tasks, as far as `options` allow.
@@ -20,7 +21,7 @@ export { buildModel, executedLines, type Model, type Scheduled };
 export function check(model: Model, options: SearchOptions = {}): CheckResult {
   const result = search(model, options);
   const { compiled, sometimes } = model.linked;
-  const walk = result.found ? walkMoves(model, result.moves) : undefined;
+  const walk = result.found ? walkMoves(model, concreteMoves(model, result.moves)) : undefined;
   const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
   return {
     scenario: compiled.scenario.name,
@@ -32,41 +33,39 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     states: result.states,
     transitions: result.transitions,
     depth: result.depth,
-    ...(result.stopped && { bound: result.stopped, finishedDepth: result.finishedDepth }),
-    complete: !result.stopped && (!result.found || result.found.kind === 'cannot end'),
     stateBytes: model.encoding.words * 4,
+    ...reductionsOf(model),
     memoryModel: 'sequentially consistent',
-    storage: result.store.storage,
+    storage: 'exact',
+  };
+}
+
+/** What was left out of the search, and what could not be. */
+function reductionsOf({ symmetry, linked }: Model): Pick<CheckResult, 'reductions' | 'notReduced'> {
+  const names = (tasks: readonly number[]): string => tasks.map((task) => linked.tasks[task].name).join(', ');
+  return {
+    reductions: symmetry.classes.map((group) => `sorted tasks (${names(group)})`),
+    ...(symmetry.refused.length > 0 && {
+      notReduced: symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`),
+    }),
   };
 }
 
 function verdictOf(
-  { found, stopped, endsChecked }: SearchResult,
+  { found, stopped }: SearchResult,
   unmet: readonly string[],
-  options: SearchOptions,
+  { statesMax, memoryMax = 0 }: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
   if (found) return { verdict: 'violated' };
-  if (stopped) return { verdict: 'inconclusive', inconclusive: boundOf(stopped, options) };
-  if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
-  if (unmet.length === 0) {
-    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no steps';
-    return { verdict: 'inconclusive', inconclusive };
+  if (stopped === 'states') return { verdict: 'inconclusive', inconclusive: `stopped at ${statesMax} states` };
+  if (stopped === 'memory') {
+    const gib = (memoryMax / 2 ** 30).toFixed(1);
+    return { verdict: 'inconclusive', inconclusive: `its states take more than the ${gib} GiB of memory that it may` };
   }
+  if (stopped === 'interrupt') return { verdict: 'inconclusive', inconclusive: 'interrupted' };
+  if (unmet.length === 0) return { verdict: 'holds' };
   const names = unmet.map((name) => `'${name}'`).join(', ');
   return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
-}
-
-function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchOptions): string {
-  switch (bound) {
-    case 'states':
-      return `stopped at ${statesMax} states`;
-    case 'memory':
-      return `stopped at ${(memoryMax / 2 ** 30).toFixed(1)} GiB of memory`;
-    case 'time':
-      return `stopped after ${secondsMax} s`;
-    case 'interrupt':
-      return 'interrupted';
-  }
 }
 
 function findingOf(model: Model, found: Found, walk: Walk): Partial<CheckResult> {

@@ -90,7 +90,7 @@ export function generateCode(linked: LinkedScenario, encoding: Encoding, trace?:
 }
 
 /** Our own text, made of numbers and names that we chose: nothing of a scenario's source gets into it. */
-function evaluate<F>(functions: readonly string[], shared: object): F[] {
+export function evaluate<F>(functions: readonly string[], shared: object): F[] {
   const text = `'use strict';\nreturn [\n${functions.join(',\n')}\n];`;
   try {
     return new Function('K', text)(shared) as F[];

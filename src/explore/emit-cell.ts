@@ -153,7 +153,7 @@ function divided(bit: Linear): Linear {
 }
 
 /** @returns the structs that can be poisoned, or be part of something that is */
-function poisonable({ compiled, memory }: LinkedScenario): Set<string> {
+export function poisonable({ compiled, memory }: LinkedScenario): Set<string> {
   const found = new Set<string>();
   for (const { name, poison } of compiled.program.structs.values()) if (poison) found.add(name);
   for (let size = -1; size !== found.size; ) {

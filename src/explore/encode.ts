@@ -8,7 +8,7 @@ import type { LocalId, Type } from '../compiler/ir.js';
 import type { Column, Layout } from '../compiler/layout.js';
 import type { LinkedScenario, LinkedTask } from '../compiler/link.js';
 import type { Segment } from '../compiler/link-memory.js';
-import { intersect, isWithin, type Range, rangeOfType } from '../compiler/link-range.js';
+import { intersect, isWithin, type Range, rangeOfType, union } from '../compiler/link-range.js';
 
 /** A few bits of one word. */
 export interface Slot {
@@ -56,8 +56,12 @@ export interface Encoding {
   columns: Map<string, ColumnPlace>;
 }
 
-export function encode(linked: LinkedScenario): Encoding {
-  const tasks: TaskBlock[] = linked.tasks.map((task) => blockOf(task, linked.layout));
+/** @param classes tasks that may change places, whose blocks have to be alike */
+export function encode(linked: LinkedScenario, classes: readonly number[][]): Encoding {
+  const tasks: TaskBlock[] = linked.tasks.map((task, i) => {
+    const alike = classes.find((group) => group.includes(i)) ?? [i];
+    return blockOf(task, rangesOf(alike.map((other) => linked.tasks[other])), linked.layout);
+  });
   let word = 0;
   for (const block of inBlockOrder(linked.tasks, tasks)) {
     block.word = word;
@@ -74,6 +78,11 @@ export function encode(linked: LinkedScenario): Encoding {
     columns.set(place.column.name, place);
   }
   return { words: Math.max(1, (bit + 31) >>> 5), tasks, columns };
+}
+
+/** Per local its range in all of these tasks. */
+function rangesOf([first, ...others]: readonly LinkedTask[]): Range[] {
+  return first.ranges.map((range, local) => others.reduce((all, { ranges }) => union(all, ranges[local]), range));
 }
 
 /** Tasks that run one function lie side by side. */
@@ -116,11 +125,11 @@ function bitsFor({ low, high }: Range): number {
   return 1 + Math.max(32 - Math.clz32(high < 0 ? ~high : high), 32 - Math.clz32(~low));
 }
 
-function blockOf(task: LinkedTask, layout: Layout): TaskBlock {
+function blockOf(task: LinkedTask, ranges: readonly Range[], layout: Layout): TaskBlock {
   const pcBits = Math.max(1, 32 - Math.clz32(task.points.length - 1));
   let words = 1;
   const slots = task.points.map((point) => {
-    const packed = pack(point?.live ?? [], pcBits, task, layout);
+    const packed = pack(point?.live ?? [], pcBits, task, ranges, layout);
     words = Math.max(words, packed.words);
     return packed.slots;
   });
@@ -128,14 +137,14 @@ function blockOf(task: LinkedTask, layout: Layout): TaskBlock {
 }
 
 /** First fit, widest first; no slot straddles two words. */
-function pack(live: readonly LocalId[], pcBits: number, task: LinkedTask, layout: Layout) {
+function pack(live: readonly LocalId[], pcBits: number, task: LinkedTask, ranges: readonly Range[], layout: Layout) {
   const used = [pcBits];
   const wanted = live.map((local) => {
     const { type } = task.graph.locals[local];
     assert(type.kind !== 'closure' && type.kind !== 'text', `a local of kind ${type.kind} is live`);
     const declared = rangeOfType(type, layout);
-    const range = intersect(task.ranges[local], declared);
-    const check = !isWithin(task.ranges[local], declared);
+    const range = intersect(ranges[local], declared);
+    const check = !isWithin(ranges[local], declared);
     return { local, range, check, bits: bitsFor(range), signed: range.low < 0 };
   });
   wanted.sort((a, b) => b.bits - a.bits || a.local - b.local);
@@ -147,4 +156,20 @@ function pack(live: readonly LocalId[], pcBits: number, task: LinkedTask, layout
     return { ...slot, word, shift };
   });
   return { slots, words: used.length };
+}
+
+/** @returns the elements of a column that a state holds */
+export function elementsOf({ column, runs }: ColumnPlace): number[] {
+  return runs.flatMap(({ segment }) =>
+    Array.from({ length: segment.count * column.length }, (_, i) => segment.first * column.length + i),
+  );
+}
+
+/** @returns the first bit of an element; -1 where a state does not hold it */
+export function bitOf({ column, runs, width }: ColumnPlace, element: number): number {
+  for (const { segment, bit } of runs) {
+    const at = element - segment.first * column.length;
+    if (at >= 0 && at < segment.count * column.length) return bit + at * width;
+  }
+  return -1;
 }

@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A scenario made ready to be searched: linked, encoded, turned into functions, and its first state. */
-import { assert } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { CompiledScenario } from '../compiler/api.js';
 import type { Layout } from '../compiler/layout.js';
-import { LineMarks } from '../compiler/lines.js';
 import { type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
-import { type Code, generateCode } from './code.js';
-import { type ColumnPlace, type Encoding, encode } from './encode.js';
-import type { Canonical } from './expand.js';
+import { type Canonical, canonicalForm } from './canonical.js';
+import { type Code, generateCode, generateWhole, type Whole } from './code.js';
+import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
+import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
 
 export interface Model {
   linked: LinkedScenario;
   encoding: Encoding;
   code: Code;
+  whole: Whole;
   initial: Int32Array;
-  /** where states are looked at up to a symmetry */
+  symmetry: Symmetry;
+  /** absent where no two tasks may be exchanged, and in a plain model */
   canonical?: Canonical;
 }
 
 export interface ModelOptions {
-  /** steps note the lines that they execute, for `executedLines` */
-  coverage?: boolean;
+  /** leave out what need not be looked at where that is proven; the plain graph otherwise */
+  reductions?: boolean;
 }
 
 /**
@@ -33,12 +34,21 @@ export function buildModel(
   compiled: CompiledScenario,
   layout: Layout,
   initialColumns: readonly Int32Array[],
-  { coverage = false }: ModelOptions = {},
+  { reductions = false }: ModelOptions = {},
 ): Model {
-  const linked = link(compiled, layout, initialColumns, coverage ? new LineMarks() : undefined);
-  const encoding = encode(linked);
-  const code = generateCode(linked, encoding);
-  return { linked, encoding, code, initial: initialState(linked, encoding) };
+  const linked = link(compiled, layout, initialColumns);
+  const symmetry = reductions ? findSymmetry(linked) : NO_SYMMETRY;
+  const encoding = encode(linked, symmetry.classes);
+  const canonical = canonicalForm(linked, encoding, symmetry);
+  return {
+    linked,
+    encoding,
+    symmetry,
+    ...(canonical && { canonical }),
+    code: generateCode(linked, encoding),
+    whole: generateWhole(encoding.words),
+    initial: initialState(linked, encoding),
+  };
 }
 
 function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
@@ -55,40 +65,6 @@ function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
     }
   }
   return state;
-}
-
-/**
- * @param model one that was built with `coverage`, and searched
- * @returns the lines, as `file:line`, that control has come to in some step of the search
- */
-export function executedLines({ linked: { marks, tasks }, code }: Model): Set<string> {
-  assert(marks !== undefined, 'a model without coverage');
-  const lines = new Set(marks.lines.filter((_, line) => code.hits[line] !== 0));
-  for (const { graph, startPc } of tasks) {
-    // a task without a step still passes what it says
-    for (
-      let { op, next } = graph.nodes[graph.entry];
-      startPc === 0 && op.op === 'mark';
-      { op, next } = graph.nodes[next]
-    )
-      lines.add(marks.lines[op.line]);
-  }
-  return lines;
-}
-
-/** @returns the elements of a column that a state holds */
-export function elementsOf({ column, runs }: ColumnPlace): number[] {
-  return runs.flatMap(({ segment }) =>
-    Array.from({ length: segment.count * column.length }, (_, i) => segment.first * column.length + i),
-  );
-}
-
-function bitOf({ column, runs, width }: ColumnPlace, element: number): number {
-  for (const { segment, bit } of runs) {
-    const at = element - segment.first * column.length;
-    if (at >= 0 && at < segment.count * column.length) return bit + at * width;
-  }
-  return -1;
 }
 
 function writeElement(state: Int32Array, place: ColumnPlace, element: number, value: number): void {

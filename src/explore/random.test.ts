@@ -8,7 +8,8 @@ import { expect, it } from 'vitest';
 import type { CompiledScenario, Scenario } from '../compiler/api.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
 import { layOut } from '../compiler/layout.js';
-import { buildModel, elementsOf, type Model, pcOf, readElement } from './model.js';
+import { elementsOf } from './encode.js';
+import { buildModel, type Model, pcOf, readElement } from './model.js';
 import { search } from './search.js';
 
 const U8: Type = { kind: 'int', name: 'u8', bits: 8, signed: false };

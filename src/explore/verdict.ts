@@ -108,6 +108,10 @@ export interface CheckResult {
   finishedDepth?: number;
   /** bytes a stored state takes */
   stateBytes: number;
+  /** what the search left out, proven not to matter: `sorted tasks (one, other)`; empty: the plain graph was searched */
+  reductions: readonly string[];
+  /** what could not be left out though it looks as if, and why */
+  notReduced?: readonly string[];
   memoryModel: 'sequentially consistent';
   /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
   storage: 'exact' | 'fingerprints';
