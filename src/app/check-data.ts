@@ -20,6 +20,12 @@ export interface CheckOptions {
   variants: boolean;
   /** a search ends inconclusive at this many states */
   statesMax?: number;
+  /** bytes that all searches may hold together, an equal share each; most of what is free if absent */
+  memoryMax?: number;
+  /** a search ends inconclusive after this many seconds */
+  secondsMax?: number;
+  /** also say which lines of kernel code no search has executed */
+  coverage?: boolean;
   /** every state of the plain graph is visited */
   noReductions?: boolean;
   /** worker threads at most; one per processor if absent */
@@ -69,6 +75,50 @@ export interface CheckReport {
   seconds: number;
   threads: number;
   interrupted: boolean;
+  /** per kernel that was searched, in their order, if it was asked for */
+  coverage?: KernelCoverage[];
+}
+
+/** A function of src/linux in one kernel. */
+export interface FunctionLines {
+  function: string;
+  file: string;
+  line: number;
+  /** those on which a statement begins, in order */
+  lines: number[];
+}
+
+/** The functions of src/linux that the tasks of one search could call. */
+export interface Covered {
+  functions: (FunctionLines & { missed: number[] })[];
+  /** `file:line` of the functions that run before the tasks do */
+  init: string[];
+}
+
+/** What searches on one kernel have executed together. */
+export interface KernelCoverage {
+  kernel: string;
+  searches: number;
+  /** of these, how many ended before they had seen every state */
+  unfinished: number;
+  /** of the functions that tasks could call */
+  lines: number;
+  executed: number;
+  /** the functions with lines that no task executed, by file and line */
+  missed: MissedFunction[];
+  /** functions that no task could call, where every scenario was asked for; `init`: they run before the tasks do */
+  uncalled?: { function: string; file: string; line: number; init: boolean }[];
+}
+
+export interface MissedFunction {
+  function: string;
+  file: string;
+  line: number;
+  /** how many it has in this kernel, and how many of them were executed */
+  lines: number;
+  executed: number;
+  /** `12`, `14-17` */
+  missed: string[];
 }
 
 export interface JobProgress {
@@ -76,8 +126,18 @@ export interface JobProgress {
   states: number;
   frontier: number;
   depth: number;
+  /** that its arrays hold */
+  bytes: number;
   /** since the search began; compiling came before */
   seconds: number;
+}
+
+/** Where one search ends undecided. */
+export interface Bounds {
+  statesMax?: number;
+  /** bytes */
+  memoryMax: number;
+  secondsMax?: number;
 }
 
 export interface CheckHooks {
@@ -85,6 +145,8 @@ export interface CheckHooks {
   onOutcome?(outcome: Outcome, done: number, total: number): void;
   /** some times a second for each running search; and once when the number of searches is known */
   onProgress?(running: readonly JobProgress[], done: number, total: number): void;
+  /** once, before the first search */
+  onBounds?(bounds: Bounds): void;
   /** ends every search; they are then inconclusive */
   signal?: AbortSignal;
 }
@@ -95,6 +157,8 @@ export interface CheckHooks {
 export interface Planned {
   outcomes: Outcome[];
   kernels: string[];
+  /** per kernel all its functions, where `coverage` of every scenario was asked for */
+  functions?: Record<string, FunctionLines[]>;
 }
 
 /** What a thread is started with. */
@@ -115,6 +179,7 @@ export interface Done {
   result: CheckResult;
   explored: Explored;
   seconds: number;
+  covered?: Covered;
 }
 
 export type FromWorker =

@@ -7,6 +7,7 @@
 import type { CompiledScenario, KernelChoice, Workspace } from '../compiler/api.js';
 import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
+import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
 import { withSourceLines, withWidthHints } from './source-line.js';
 
@@ -24,6 +25,10 @@ export interface JobOptions {
   noReductions?: boolean;
   /** bytes; a search that needs more is inconclusive */
   memoryMax?: number;
+  /** a search that takes longer is inconclusive */
+  secondsMax?: number;
+  /** also say which lines of kernel code were executed */
+  coverage?: boolean;
 }
 
 /** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
@@ -32,7 +37,8 @@ export function modelOf(workspace: Workspace, job: Job, options: JobOptions): Mo
   const compiled = workspace.compileScenario(job.scenario, choice, job.variant);
   return refusingWell(workspace, compiled, () => {
     const { layout, columns } = initialMemory(compiled);
-    return buildModel(compiled, layout, columns, { reductions: options.noReductions !== true });
+    const { coverage = false, noReductions = false } = options;
+    return buildModel(compiled, layout, columns, { coverage, reductions: !noReductions });
   });
 }
 
@@ -50,12 +56,21 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
-    ...(hooks.shouldStop && { shouldStop: hooks.shouldStop }),
-    onProgress: ({ states, frontier, depth }) =>
-      hooks.onProgress?.({ states, frontier, depth, seconds: since(searchBegin) }),
+    ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
+    shouldStop() {
+      if (hooks.shouldStop?.()) return 'interrupt';
+      return since(searchBegin) >= (options.secondsMax ?? Number.POSITIVE_INFINITY) ? 'time' : undefined;
+    },
+    onProgress: ({ states, frontier, depth, bytes }) =>
+      hooks.onProgress?.({ states, frontier, depth, bytes, seconds: since(searchBegin) }),
   };
   const result = refusingWell(workspace, model.linked.compiled, () => check(model, search));
-  return { result, explored: exploredBy(model), seconds: since(begin) };
+  return {
+    result,
+    explored: exploredBy(model),
+    seconds: since(begin),
+    ...(options.coverage && { covered: coveredBy(model) }),
+  };
 }
 
 function exploredBy({ linked: { layout, compiled } }: Model): Explored {

@@ -11,6 +11,7 @@ import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { type Replay, renderOutcome } from './render.js';
+import { renderCoverage } from './render-coverage.js';
 import { renderTable } from './table.js';
 import { printable, type Screen, screenOf } from './terminal.js';
 
@@ -21,6 +22,9 @@ interface Flags {
   variant?: string;
   variants?: boolean;
   statesMax?: number;
+  memoryMax?: number;
+  secondsMax?: number;
+  coverage?: boolean;
   threads?: number;
   reductions?: boolean;
   showSteps?: boolean;
@@ -49,6 +53,9 @@ export function checkCommand(program: Command): void {
     .option('--variant <name>', 'check this broken variant of the scenario instead')
     .option('--variants', 'check all broken variants too: each must be violated as its file says')
     .option('--states-max <n>', 'stop a search at this many states: inconclusive', wholeNumber('--states-max'))
+    .option('--memory-max <size>', 'memory for all searches together: 900M, 8G (default: most of what is free)', size)
+    .option('--seconds-max <n>', 'stop a search after this many seconds: inconclusive', wholeNumber('--seconds-max'))
+    .option('--coverage', 'say which lines of kernel code no search executed')
     .option('--no-reductions', 'search the plain graph: leave nothing out, proven or not')
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
     .option('--show-steps', 'print the steps of one scenario on one kernel, each with its source line')
@@ -81,6 +88,9 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     variants: flags.variants === true,
     ...(flags.variant !== undefined && { variant: flags.variant }),
     ...(flags.statesMax !== undefined && { statesMax: flags.statesMax }),
+    ...(flags.memoryMax !== undefined && { memoryMax: flags.memoryMax }),
+    ...(flags.secondsMax !== undefined && { secondsMax: flags.secondsMax }),
+    ...(flags.coverage && { coverage: true }),
     ...(flags.reductions === false && { noReductions: true }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };
@@ -100,6 +110,7 @@ async function checkWithProgress(options: CheckOptions): Promise<CheckReport> {
   progress.line('reading the sources');
   try {
     return await check(options, {
+      onBounds: (bounds) => progress.bound(bounds),
       onProgress: (running, done, total) => progress.show(running, done, total),
       signal: controller.signal,
     });
@@ -117,12 +128,13 @@ export function renderReport(report: CheckReport, options: CheckOptions, screen:
     with: options.with,
     without: options.without,
   });
-  const { outcomes } = report;
+  const { outcomes, coverage = [] } = report;
+  const covered = renderCoverage(coverage, screen);
   if (outcomes.length === 0) return 'inconclusive: interrupted before the first search began\n';
-  if (outcomes.length === 1) return renderOutcome(outcomes[0], replayOf(outcomes[0]), screen);
+  if (outcomes.length === 1) return renderOutcome(outcomes[0], replayOf(outcomes[0]), screen) + covered;
   const surprising = outcomes.filter(({ asRecorded, result }) => asRecorded === false && result?.path);
   const paths = surprising.map((outcome) => `${renderOutcome(outcome, replayOf(outcome), screen)}\n`);
-  return paths.join('') + renderTable(report, replayOf, screen);
+  return paths.join('') + renderTable(report, replayOf, screen) + covered;
 }
 
 /** @returns the exit code: one check says its verdict; many say whether each is as recorded */
@@ -141,6 +153,20 @@ function list(value: string, before: string[] = []): string[] {
   if (names.includes('')) throw new InputError({ code: 'RZ4000', message: `a name is missing in '${value}'` });
   return [...before, ...names];
 }
+
+const UNITS: Record<string, number> = { '': 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30, T: 2 ** 40 };
+
+/** @returns bytes */
+function size(value: string): number {
+  const [, number, unit = ''] = /^(\d{1,6}(?:\.\d{1,3})?)([KMGT]?)(?:i?B)?$/i.exec(value) ?? [];
+  const bytes = Math.floor(Number(number) * UNITS[unit.toUpperCase()]);
+  if (bytes >= SMALLEST_MEMORY) return bytes;
+  const message =
+    number === undefined ? `--memory-max takes a size, not '${value}'` : `--memory-max ${value} is less than 1 MiB`;
+  throw new InputError({ code: 'RZ4005', message, hint: 'for example 900M, 8G or 1.5G; at least 1M' });
+}
+
+const SMALLEST_MEMORY = 2 ** 20;
 
 function wholeNumber(option: string): (value: string) => number {
   return (value) => {

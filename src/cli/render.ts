@@ -86,6 +86,7 @@ function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, sc
       2,
     ),
   );
+  lines.push(...reduced(result).flatMap((fact) => hang(fact, screen.width, 2)));
   lines.push(`replay: ${style.bold(replayCommand(outcome, replay))}`);
   return lines;
 }
@@ -107,10 +108,17 @@ function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): stri
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
   const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
-  const facts = [`looked at: ${totals(result)}`, ...situations(result), ...reduced(result)];
+  const facts = [`looked at: ${totals(result)}`, ...finished(result), ...situations(result), ...reduced(result)];
   return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
     (line) => `  ${line}`,
   );
+}
+
+/** How far nothing was left out. */
+export function finished({ finishedDepth = -1 }: CheckResult): string[] {
+  if (finishedDepth < 1) return [];
+  const steps = count(finishedDepth, 'step');
+  return [`every interleaving was followed for ${steps}: no violation within ${steps}`];
 }
 
 /** What was to be met at least once, met or not. */

@@ -5,14 +5,14 @@
  */
 import { InternalError } from '../base/assert.js';
 import { concreteMoves } from './concrete.js';
-import { buildModel, type Model } from './model.js';
+import { buildModel, executedLines, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
 import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
 import { framesOf } from './site.js';
-import type { CheckResult, Violation } from './verdict.js';
+import type { Bound, CheckResult, Violation } from './verdict.js';
 
 export type { Progress, SearchOptions } from './search.js';
-export { buildModel, type Model, type Scheduled };
+export { buildModel, executedLines, type Model, type Scheduled };
 
 /**
  * Explores every interleaving of the model's tasks, as far as `options` allow.
@@ -33,10 +33,12 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     states: result.states,
     transitions: result.transitions,
     depth: result.depth,
+    ...(result.stopped && { bound: result.stopped, finishedDepth: result.finishedDepth }),
+    complete: !result.stopped && (!result.found || result.found.kind === 'cannot end'),
     stateBytes: model.encoding.words * 4,
     ...reductionsOf(model),
     memoryModel: 'sequentially consistent',
-    storage: 'exact',
+    storage: result.store.storage,
   };
 }
 
@@ -52,20 +54,32 @@ function reductionsOf({ symmetry, linked }: Model): Pick<CheckResult, 'reduction
 }
 
 function verdictOf(
-  { found, stopped }: SearchResult,
+  { found, stopped, endsChecked }: SearchResult,
   unmet: readonly string[],
-  { statesMax, memoryMax = 0 }: SearchOptions,
+  options: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
   if (found) return { verdict: 'violated' };
-  if (stopped === 'states') return { verdict: 'inconclusive', inconclusive: `stopped at ${statesMax} states` };
-  if (stopped === 'memory') {
-    const gib = (memoryMax / 2 ** 30).toFixed(1);
-    return { verdict: 'inconclusive', inconclusive: `its states take more than the ${gib} GiB of memory that it may` };
+  if (stopped) return { verdict: 'inconclusive', inconclusive: boundOf(stopped, options) };
+  if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
+  if (unmet.length === 0) {
+    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no steps';
+    return { verdict: 'inconclusive', inconclusive };
   }
-  if (stopped === 'interrupt') return { verdict: 'inconclusive', inconclusive: 'interrupted' };
-  if (unmet.length === 0) return { verdict: 'holds' };
   const names = unmet.map((name) => `'${name}'`).join(', ');
   return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
+}
+
+function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchOptions): string {
+  switch (bound) {
+    case 'states':
+      return `stopped at ${statesMax} states`;
+    case 'memory':
+      return `stopped at ${(memoryMax / 2 ** 30).toFixed(1)} GiB of memory`;
+    case 'time':
+      return `stopped after ${secondsMax} s`;
+    case 'interrupt':
+      return 'interrupted';
+  }
 }
 
 function findingOf(model: Model, found: Found, walk: Walk): Partial<CheckResult> {

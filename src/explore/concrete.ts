@@ -4,9 +4,10 @@
  * to its last.
  */
 import { assert } from '../base/assert.js';
+import type { Move } from './batch.js';
+import { nextAlternative } from './code.js';
 import { OK } from './emit.js';
 import { type Model, pcOf } from './model.js';
-import { type Move, nextAlternative } from './search.js';
 
 /**
  * @param moves each by the task that makes it in the canonical form of the state before
@@ -45,6 +46,6 @@ function taken({ code, encoding }: Model, from: Int32Array, { task, alternative 
     const state = Int32Array.from(from);
     const outcome = step(state);
     if (i === alternative) return outcome === OK ? state : undefined;
-    assert(nextAlternative({ code }), 'a path takes a choice that there is not');
+    assert(nextAlternative(code), 'a path takes a choice that there is not');
   }
 }

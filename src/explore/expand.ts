@@ -6,12 +6,10 @@
  */
 import { assert } from '../base/assert.js';
 import { BATCH, type Batch, BLOCK, CAN_GO_ON, NOT_ENDED, TASK_BITS, WAITS_FOR_LOCK } from './batch.js';
+import type { Canonical } from './canonical.js';
 import { type Code, generateFingerprint, nextAlternative } from './code.js';
 import { BLOCKED, OK, VIOLATION } from './emit.js';
 import type { Encoding } from './encode.js';
-
-/** Makes one of all states that are the same to the search, in place: the words of `state` from `at` on. */
-export type Canonical = (state: Int32Array, at: number) => void;
 
 export class Expander {
   readonly batch: Batch;
@@ -124,7 +122,7 @@ export class Expander {
     const k = batch.count++;
     const at = k * this.#words;
     for (let i = 0; i < this.#words; i++) batch.words[at + i] = this.#state[i];
-    this.#canonical?.(batch.words, at);
+    this.#canonical?.apply(batch.words, at);
     this.#fingerprint(batch.words, at, batch, k);
     batch.source[k] = this.#source;
     batch.ordinal[k] = this.#ordinal++;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A scenario made ready to be searched: linked, encoded, turned into functions, and its first state. */
+import { assert } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { CompiledScenario } from '../compiler/api.js';
 import type { Layout } from '../compiler/layout.js';
+import { LineMarks } from '../compiler/lines.js';
 import { type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
-import { type Code, generateCode, generateWhole, type Whole } from './code.js';
+import { type Code, generateCode } from './code.js';
 import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
 import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
 
@@ -14,7 +16,6 @@ export interface Model {
   linked: LinkedScenario;
   encoding: Encoding;
   code: Code;
-  whole: Whole;
   initial: Int32Array;
   symmetry: Symmetry;
   /** absent where no two tasks may be exchanged, and in a plain model */
@@ -22,6 +23,8 @@ export interface Model {
 }
 
 export interface ModelOptions {
+  /** steps note the lines that they execute, for `executedLines` */
+  coverage?: boolean;
   /** leave out what need not be looked at where that is proven; the plain graph otherwise */
   reductions?: boolean;
 }
@@ -34,9 +37,9 @@ export function buildModel(
   compiled: CompiledScenario,
   layout: Layout,
   initialColumns: readonly Int32Array[],
-  { reductions = false }: ModelOptions = {},
+  { coverage = false, reductions = false }: ModelOptions = {},
 ): Model {
-  const linked = link(compiled, layout, initialColumns);
+  const linked = link(compiled, layout, initialColumns, coverage ? new LineMarks() : undefined);
   const symmetry = reductions ? findSymmetry(linked) : NO_SYMMETRY;
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
@@ -46,7 +49,6 @@ export function buildModel(
     symmetry,
     ...(canonical && { canonical }),
     code: generateCode(linked, encoding),
-    whole: generateWhole(encoding.words),
     initial: initialState(linked, encoding),
   };
 }
@@ -65,6 +67,25 @@ function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
     }
   }
   return state;
+}
+
+/**
+ * @param model one that was built with `coverage`, and searched
+ * @returns the lines, as `file:line`, that control has come to in some step of the search
+ */
+export function executedLines({ linked: { marks, tasks }, code }: Model): Set<string> {
+  assert(marks !== undefined, 'a model without coverage');
+  const lines = new Set(marks.lines.filter((_, line) => code.hits[line] !== 0));
+  for (const { graph, startPc } of tasks) {
+    // a task without a step still passes what it says
+    for (
+      let { op, next } = graph.nodes[graph.entry];
+      startPc === 0 && op.op === 'mark';
+      { op, next } = graph.nodes[next]
+    )
+      lines.add(marks.lines[op.line]);
+  }
+  return lines;
 }
 
 function writeElement(state: Int32Array, place: ColumnPlace, element: number, value: number): void {

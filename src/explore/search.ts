@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The search: breadth first over every interleaving, so that the first violation has the shortest path. Deterministic: tasks
- * in their order, choices counting up.
+ * in their order, choices counting up. A level in which something is found is walked to its end: what is counted does not
+ * depend on the order within it.
  *
- * Not here: what a finding is called and shown as (check.ts, path.ts).
+ * Not here: taking steps (expand.ts), storing states (store.ts), what a finding is called and shown as (check.ts, path.ts).
  */
 import { assert } from '../base/assert.js';
-import { BLOCKED, OK, VIOLATION } from './emit.js';
+import { type Batch, BLOCK, CAN_GO_ON, type Move, NOT_ENDED, toMove, WAITS_FOR_LOCK } from './batch.js';
+import { Edges } from './edges.js';
+import { Expander } from './expand.js';
+import { Judge } from './judge.js';
 import type { Model } from './model.js';
-import { Edges, Store } from './store.js';
+import { type Storage, Store } from './store.js';
+import type { Bound } from './verdict.js';
 
 export interface Progress {
   states: number;
@@ -16,6 +21,8 @@ export interface Progress {
   frontier: number;
   depth: number;
   transitions: number;
+  /** that the arrays hold */
+  bytes: number;
 }
 
 export interface SearchOptions {
@@ -23,15 +30,13 @@ export interface SearchOptions {
   statesMax?: number;
   /** the search ends before its arrays hold more bytes than this */
   memoryMax?: number;
-  /** asked now and then; true ends the search */
-  shouldStop?(): boolean;
+  /** `exact` if absent */
+  storage?: Storage;
+  /** asked now and then; an answer ends the search */
+  shouldStop?(): 'time' | 'interrupt' | undefined;
+  /** what 'time' is said to be */
+  secondsMax?: number;
   onProgress?(progress: Progress): void;
-}
-
-/** A step that a task took: which alternative of its choices, counted in the order of enumeration. */
-export interface Move {
-  task: number;
-  alternative: number;
 }
 
 export type Found =
@@ -45,7 +50,11 @@ export interface SearchResult {
   found?: Found;
   /** from the first state to the finding */
   moves: Move[];
-  stopped?: 'states' | 'memory' | 'interrupt';
+  stopped?: Bound;
+  /** all states up to so many steps from the first were looked at; -1 if none was */
+  finishedDepth: number;
+  /** whether it was asked of every state if it can reach an end */
+  endsChecked: boolean;
   /** per `sometimes` predicate whether some state met it */
   met: boolean[];
   states: number;
@@ -55,10 +64,14 @@ export interface SearchResult {
   store: Store;
 }
 
-/** Most tasks that a move can tell apart. */
-const TASK_BITS = 5;
+/** A finding and where: after the way to `state`, and `move` if that is what fails. */
+interface Finding {
+  found: Found;
+  state: number;
+  move?: number;
+}
+
 const LOOK_UP_EVERY = 1 << 12;
-const LOCK = BLOCKED;
 
 export function search(model: Model, options: SearchOptions = {}): SearchResult {
   return new Search(model, options).run();
@@ -68,201 +81,156 @@ class Search {
   readonly #model: Model;
   readonly #options: SearchOptions;
   readonly #store: Store;
-  readonly #edges = new Edges();
-  readonly #state: Int32Array;
-  readonly #met: boolean[];
-  readonly #pcWord: number[];
-  readonly #pcMask: number[];
+  readonly #edges: Edges | undefined;
+  readonly #expander: Expander;
+  readonly #judge: Judge;
   readonly #statesMax: number;
   readonly #memoryMax: number;
-  #unmet: number;
   #transitions = 0;
   #depth = 0;
-  #found: { finding: Found; moves: Move[] } | undefined;
+  #first: Finding | undefined;
   #stopped: SearchResult['stopped'];
-  /** set while states are only asked whether they can go on */
-  #onlyLooking = false;
 
   constructor(model: Model, options: SearchOptions) {
-    const { encoding, whole, code } = model;
-    assert(encoding.tasks.length < 1 << TASK_BITS, 'too many tasks');
+    const { encoding, code, canonical } = model;
+    const storage = options.storage ?? 'exact';
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
-    this.#store = new Store(encoding.words, whole);
-    this.#state = new Int32Array(encoding.words);
-    this.#met = code.sometimes.map(() => false);
-    this.#unmet = this.#met.length;
-    this.#pcWord = encoding.tasks.map(({ word }) => word);
-    this.#pcMask = encoding.tasks.map(({ pcBits }) => 2 ** pcBits - 1);
+    this.#store = new Store(encoding.words, storage);
+    this.#edges = storage === 'exact' ? new Edges() : undefined;
+    this.#expander = new Expander(encoding, code, canonical);
+    this.#judge = new Judge(code, encoding, this.#expander.batch);
   }
 
   run(): SearchResult {
-    this.#state.set(this.#model.initial);
-    this.#model.canonical?.apply(this.#state, 0);
-    this.#arrive(-1, 0);
-    let levelEnd = this.#store.count;
-    for (let at = 0; at < this.#store.count && !this.#found && !this.#stopped; at++) {
-      if (at === levelEnd) {
-        this.#depth++;
-        levelEnd = this.#store.count;
-      }
-      if (at % LOOK_UP_EVERY === 0) this.#lookUp(at);
-      if (this.#stopped) break;
-      this.#edges.begin(at);
-      this.#expand(at);
-      if (this.#found) this.#findShorter(at + 1, levelEnd);
+    const { batch } = this.#expander;
+    if (this.#hasRoom(1)) {
+      this.#expander.only(this.#model.initial);
+      this.#arrive(batch, -1);
     }
-    if (!this.#found && !this.#stopped) this.#findEndless();
+    let at = 0;
+    let finishedDepth = -1;
+    for (; at < this.#store.count && !this.#first && !this.#stopped; this.#depth++) {
+      at = this.#level(at);
+      if (!this.#stopped) finishedDepth = this.#depth;
+    }
+    // the last level leads nowhere new
+    if (!this.#first && !this.#stopped) this.#findEndless();
     return {
-      ...(this.#found && { found: this.#found.finding }),
-      moves: this.#found?.moves ?? [],
+      ...(this.#first && { found: this.#first.found }),
+      moves: this.#first ? this.#movesTo(this.#first) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
-      met: this.#met,
-      states: Math.min(this.#store.count, this.#statesMax),
+      finishedDepth,
+      endsChecked: this.#edges !== undefined && !this.#stopped,
+      met: this.#judge.met,
+      states: this.#store.count,
       transitions: this.#transitions,
-      depth: this.#depth,
+      depth: Math.max(0, this.#depth - 1),
       store: this.#store,
     };
+  }
+
+  /** Looks at all states from `begin` on that are there by now. @returns where the next level begins */
+  #level(begin: number): number {
+    const end = this.#store.count;
+    for (let at = begin; at < end && !this.#stopped; ) {
+      if (at === begin || at % LOOK_UP_EVERY < BLOCK) this.#lookUp(at);
+      const count = Math.min(BLOCK, end - at, this.#store.leftInSegment(at));
+      if (this.#stopped) break;
+      this.#block(at, count);
+      at += count;
+      this.#store.release(at);
+    }
+    return end;
   }
 
   #lookUp(at: number): void {
     const { shouldStop, onProgress } = this.#options;
     const states = this.#store.count;
-    onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions });
-    if (shouldStop?.()) this.#stopped = 'interrupt';
+    const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
+    onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions, bytes });
+    this.#stopped ??= shouldStop?.();
   }
 
-  /** Takes every step that state `at` allows. */
-  #expand(at: number): void {
-    const { steps, chooses } = this.#model.code;
-    const base = at * this.#store.words;
-    let canGoOn = false;
-    let hasEnded = true;
-    let waitsForLock = false;
-    for (let task = 0; task < steps.length; task++) {
-      const pc = this.#store.arena[base + this.#pcWord[task]] & this.#pcMask[task];
-      if (pc === 0) continue;
-      hasEnded = false;
-      const outcome = chooses[task][pc] ? this.#alternatives(at, task, pc) : this.#take(at, task, pc, 0);
-      if (outcome < BLOCKED) canGoOn = true;
-      else if (outcome === LOCK) waitsForLock = true;
+  #block(at: number, count: number): void {
+    const { batch } = this.#expander;
+    this.#expander.begin(this.#store.segment(at), this.#store.offset(at), count);
+    for (let isLeft = true; isLeft && !this.#stopped; ) {
+      isLeft = this.#expander.next();
+      this.#transitions += batch.count + batch.violations;
+      if (!this.#hasRoom(batch.count)) break;
+      this.#arrive(batch, at);
     }
-    if (canGoOn || hasEnded) return;
-    this.#found = { finding: { kind: 'terminal', waitsForLock }, moves: this.#movesTo(at) };
-  }
-
-  /** @returns OK where any alternative could be taken */
-  #alternatives(at: number, task: number, pc: number): number {
-    const { choice } = this.#model.code;
-    choice.fill(0);
-    let outcome = 0;
-    for (let alternative = 0; ; alternative++) {
-      const one = this.#take(at, task, pc, alternative);
-      if (outcome === 0 || one < outcome) outcome = one;
-      if (!nextAlternative(this.#model)) return outcome;
-    }
-  }
-
-  #take(at: number, task: number, pc: number, alternative: number): number {
-    const { steps, side } = this.#model.code;
-    const store = this.#store;
-    this.#model.whole.load(this.#state, store.arena, at * store.words);
-    const outcome = steps[task][pc](this.#state);
-    if (outcome >= BLOCKED || this.#onlyLooking) return outcome;
-    this.#transitions++;
-    const move = task | (alternative << TASK_BITS);
-    if (outcome === OK) {
-      this.#model.canonical?.apply(this.#state, 0);
-      this.#arrive(at, move);
-    } else if (!this.#found) {
-      assert(outcome === VIOLATION, `a step returns ${outcome}`);
-      const moves = [...this.#movesTo(at), toMove(move)];
-      this.#found = { finding: { kind: 'site', site: side[0] }, moves };
-    }
-    return outcome;
-  }
-
-  /** Stores the state that a move led to, and asks the properties about it if it is new. */
-  #arrive(from: number, move: number): void {
-    const store = this.#store;
     if (this.#stopped) return;
-    if (store.bytesNeeded + this.#edges.bytesNeeded > this.#memoryMax) {
-      this.#stopped = 'memory';
-      return;
-    }
-    const index = store.add(this.#state, from, move);
-    if (from >= 0) this.#edges.add(from, index);
-    if (!store.isNew || this.#found) return;
-    if (store.count > this.#statesMax) {
-      this.#stopped = 'states';
-      return;
-    }
-    const { never, sometimes, finally: last } = this.#model.code;
-    for (let i = 0; i < never.length; i++) {
-      if (!never[i](this.#state)) continue;
-      this.#report({ kind: 'never', property: i }, index);
-      return;
-    }
-    if (this.#unmet > 0) {
-      for (let i = 0; i < sometimes.length; i++) {
-        if (this.#met[i] || !sometimes[i](this.#state)) continue;
-        this.#met[i] = true;
-        this.#unmet--;
-      }
-    }
-    if (last.length === 0 || !this.#hasEnded()) return;
-    for (let i = 0; i < last.length; i++) {
-      if (last[i](this.#state)) continue;
-      this.#report({ kind: 'finally', property: i }, index);
-      return;
+    this.#edges?.begin(at + count - 1);
+    for (let i = 0; i < count; i++) {
+      const status = batch.status[i];
+      if ((status & (CAN_GO_ON | NOT_ENDED)) !== NOT_ENDED) continue;
+      this.#report({ found: { kind: 'terminal', waitsForLock: (status & WAITS_FOR_LOCK) !== 0 }, state: at + i });
     }
   }
 
-  #hasEnded(): boolean {
-    for (let task = 0; task < this.#pcWord.length; task++) {
-      if ((this.#state[this.#pcWord[task]] & this.#pcMask[task]) !== 0) return false;
+  /** Stores what a batch led to, and asks the properties about what is new. */
+  #arrive(batch: Batch, block: number): void {
+    const store = this.#store;
+    const { violation } = batch;
+    const done = store.insert(batch, block, this.#statesMax);
+    if (done < batch.count) this.#stopped = 'states';
+    if (block >= 0) this.#edges?.addAll(block, batch.source, store.index, done);
+    const judged = this.#judge.judge(store.fresh, store.freshCount);
+    if (violation && !(judged && judged.at < violation.before)) {
+      const { source, move, site } = violation;
+      this.#report({ found: { kind: 'site', site }, state: block + source, move });
+    } else if (judged) {
+      this.#report({ found: judged.found, state: store.index[judged.at] });
     }
-    return true;
   }
 
-  #report(finding: Found, state: number): void {
-    this.#found = { finding, moves: this.#movesTo(state) };
+  /** Keeps the first finding; but a state that cannot go on is one step nearer than what else its level leads to. */
+  #report(finding: Finding): void {
+    const isNearer = finding.found.kind === 'terminal' && this.#first?.found.kind !== 'terminal';
+    if (!this.#first || isNearer) this.#first = finding;
   }
 
-  #movesTo(state: number): Move[] {
+  #hasRoom(more: number): boolean {
+    if (this.#store.bytesWith(more) + (this.#edges?.bytesWith(more) ?? 0) <= this.#memoryMax) return true;
+    this.#stopped = 'memory';
+    return false;
+  }
+
+  /** The moves from the first state: each state on the way is made anew from the one before. */
+  #movesTo({ state: last, move }: Finding): Move[] {
+    const way: number[] = [];
+    for (let at = last; this.#store.parent(at) >= 0; at = this.#store.parent(at)) way.push(this.#store.ordinal(at));
     const moves: Move[] = [];
-    for (let at = state; this.#store.parent[at] >= 0; at = this.#store.parent[at]) {
-      moves.push(toMove(this.#store.move[at]));
+    const { batch } = this.#expander;
+    this.#expander.only(this.#model.initial);
+    let state = batch.words.slice(0, this.#store.words);
+    for (const ordinal of way.reverse()) {
+      const k = this.#successor(state, ordinal);
+      moves.push(toMove(batch.move[k]));
+      state = batch.words.slice(k * batch.stride, k * batch.stride + this.#store.words);
     }
-    return moves.reverse();
+    if (move !== undefined) moves.push(toMove(move));
+    return moves;
   }
 
-  /** A finding one step on from this level: a state of the level itself that cannot go on has the shorter path. */
-  #findShorter(from: number, levelEnd: number): void {
-    const first = this.#found;
-    if (first?.finding.kind === 'terminal') return;
-    this.#onlyLooking = true;
-    for (let at = from; at < levelEnd && this.#found === first; at++) this.#expand(at);
-    this.#onlyLooking = false;
+  /** @returns where in the batch the successor is */
+  #successor(state: Int32Array, ordinal: number): number {
+    const { batch } = this.#expander;
+    this.#expander.begin(state, 0, 1);
+    for (let isLeft = true; isLeft; ) {
+      isLeft = this.#expander.next();
+      const k = ordinal - batch.ordinal[0];
+      if (k < batch.count) return k;
+    }
+    assert(false, 'a path cannot be found again');
   }
 
   #findEndless(): void {
-    const state = this.#edges.firstWithoutEnd(this.#store.count);
-    if (state >= 0) this.#report({ kind: 'cannot end' }, state);
+    const state = this.#edges?.firstWithoutEnd(this.#store.count) ?? -1;
+    if (state >= 0) this.#first = { found: { kind: 'cannot end' }, state };
   }
-}
-
-function toMove(move: number): Move {
-  return { task: move & ((1 << TASK_BITS) - 1), alternative: move >>> TASK_BITS };
-}
-
-/** Sets the choices to the alternative after the one just taken. @returns false where that was the last */
-export function nextAlternative({ code: { choice, counts, side } }: Pick<Model, 'code'>): boolean {
-  for (let i = side[1] - 1; i >= 0; i--) {
-    if (++choice[i] < counts[i]) return true;
-    choice[i] = 0;
-  }
-  return false;
 }

@@ -140,6 +140,7 @@ class Walker {
         return this.#ended();
       case 'enter':
       case 'jump':
+      case 'mark':
         return false;
     }
   }
