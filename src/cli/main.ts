@@ -17,6 +17,7 @@ type Register = (program: Command) => void;
 const COMMANDS: Record<string, () => Promise<Register>> = {
   check: async () => (await import('./check.js')).checkCommand,
   trace: async () => (await import('./trace.js')).traceCommand,
+  record: async () => (await import('./record.js')).recordCommand,
 };
 
 async function main(args: string[]): Promise<void> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What versions 6 and 7 of trace.dat share: the opened file, format files, options, unpacking (lib/trace-cmd/trace-input.c). */
-import { asciiOf, ByteReader, Damaged } from './bytes.js';
+import { asciiOf, ByteReader, Damaged, textOf } from './bytes.js';
 import type { Codecs, Notes } from './recording.js';
 
 /** Where one CPU's data lies in the file. */
@@ -44,6 +44,8 @@ export interface DatFile {
   offset: bigint;
   tsc: { mult: number; shift: number; offset: bigint } | undefined;
   cpuStats: string[];
+  /** what `refzero record` wrote of the machine */
+  facts: string;
   cmdlines: Uint8Array;
   /** /proc/kallsyms, unpacked only when a stack is shown */
   kallsyms: () => Uint8Array;
@@ -135,6 +137,7 @@ export function readOption(file: DatFile, id: number, data: Uint8Array): void {
   const text = () => asciiOf(data).replace(/\0+$/, '');
   if (id === OPTION.uname) file.uname = text();
   else if (id === OPTION.clock) file.clock = chosenClock(text());
+  else if (id === OPTION.facts) file.facts = textOf(data);
   else if (id === OPTION.cpuStat) file.cpuStats.push(text());
   else if (id === OPTION.offset) file.offset += decimal(text());
   else if (id === OPTION.date) file.offset += decimal(text()) * 1000n;
@@ -144,7 +147,19 @@ export function readOption(file: DatFile, id: number, data: Uint8Array): void {
   }
 }
 
-export const OPTION = { done: 0, date: 1, cpuStat: 2, buffer: 3, clock: 4, uname: 5, offset: 7, cpuCount: 8, tsc: 14 };
+/** Ids of trace-cmd, and one of `refzero record` that trace-cmd passes over: what is known of the machine, as JSON. */
+export const OPTION = {
+  done: 0,
+  date: 1,
+  cpuStat: 2,
+  buffer: 3,
+  clock: 4,
+  uname: 5,
+  offset: 7,
+  cpuCount: 8,
+  tsc: 14,
+  facts: 0x725a,
+};
 
 /** `local [global] counter` -> `global`; a text without brackets is the name itself. */
 export function chosenClock(text: string): string {

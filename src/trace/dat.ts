@@ -50,6 +50,7 @@ function readHead(reader: ByteReader, codecs: Codecs, notes: Notes): DatFile {
     offset: 0n,
     tsc: undefined,
     cpuStats: [],
+    facts: '',
     cmdlines: new Uint8Array(0),
     kallsyms: () => new Uint8Array(0),
     notes,

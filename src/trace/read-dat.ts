@@ -330,6 +330,7 @@ function recordingOf(file: DatFile, chosen: DatBuffer | undefined, decoder: DatD
     format: `trace.dat ${file.version}`,
     compression: file.compression,
     kernel: /^\S+\s+\S+\s+(\d+\.\d+\S*)/.exec(file.uname)?.[1],
+    facts: file.facts,
     clock,
     unit: ticks ? 'ticks' : 'ns',
     little: file.little,

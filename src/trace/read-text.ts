@@ -4,13 +4,16 @@
  * (kernel/trace/trace_output.c). The order of the file is the order of the events. Lines that are none of the known kinds
  * are noted with their number.
  */
-import { asciiOf } from './bytes.js';
+import { asciiOf, textOf } from './bytes.js';
 import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
 import { ByteInterner } from './intern.js';
 import type { CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
 import { FIELD } from './shapes.js';
 import { isPageBody, TextFields } from './text-fields.js';
 import { LinePrefix } from './text-line.js';
+
+/** the line of a text in which `refzero record` tells what it knows of the machine, as JSON */
+export const FACTS_MARK = '# refzero: ';
 
 const NEWLINE = 10;
 const SPACE = 32;
@@ -56,6 +59,7 @@ class TextReader {
   private digits = -1;
   private base = 0;
   private kernel: string | undefined;
+  private facts = '';
   private entries = -1;
   /** a stack trace was announced: the row it belongs to, -1 for none, and whether frames follow */
   private stackRow = -1;
@@ -115,8 +119,12 @@ class TextReader {
     else if (!this.lostLine(from, to)) this.odd(from, to);
   }
 
-  /** `# ...`: how many entries were overwritten, and the kernel where a latency tracer wrote it. */
+  /** `# ...`: how many entries were overwritten, the kernel where a latency tracer wrote it, or what our recorder knew. */
   private header(from: number, to: number): void {
+    if (this.bytes.subarray(from, from + FACTS_MARK.length).every((byte, at) => byte === FACTS_MARK.charCodeAt(at))) {
+      this.facts = textOf(this.bytes, from + FACTS_MARK.length, to);
+      return;
+    }
     const text = asciiOf(this.bytes, from, Math.min(to, from + 200));
     const entries = /^# entries-in-buffer\/entries-written: (\d{1,15})\/(\d{1,15})/.exec(text);
     if (entries) {
@@ -300,6 +308,7 @@ class TextReader {
       format: 'ftrace text',
       compression: 'none',
       kernel: this.kernel,
+      facts: this.facts,
       clock: '',
       unit: this.digits === 0 ? 'ticks' : 'ns',
       little: true,

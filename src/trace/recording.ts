@@ -41,6 +41,8 @@ export interface Recording {
   compression: string;
   /** release of the traced kernel (`6.12.117`), undefined where the file does not say */
   kernel: string | undefined;
+  /** what `refzero record` wrote of the machine, as JSON (src/app/record-facts.ts); empty in files of others */
+  facts: string;
   /** name of the trace clock */
   clock: string;
   /** what `time` counts */

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Where tracefs is, and an instance of our own in it: a ring buffer with its own events, filters and options, so that whatever
+ * the user traces goes on undisturbed (Documentation/trace/ftrace.rst, "Instances").
+ *
+ * Not here: which events are recorded (record-events.ts) and what is done with them (record-pump.ts).
+ */
+import type { InputError } from '../base/diagnostic.js';
+import { cannot, codeOf, type Host, tryList, tryText } from './record-host.js';
+import type { Undo } from './record-undo.js';
+
+const PLACES = ['/sys/kernel/tracing', '/sys/kernel/debug/tracing'];
+const PREFIX = 'refzero-';
+
+/** @returns the folder of tracefs, mounted if need be and permitted. @throws InputError that says what to do */
+export function findTracefs(host: Host, undo: Undo): string {
+  if (host.platform !== 'linux') {
+    const hint = 'record on the Linux machine that is to be looked at; refzero trace reads the file anywhere';
+    throw cannot('RZ3100', `recording needs Linux's tracefs, and this is ${host.platform}`, hint);
+  }
+  for (const place of PLACES) {
+    try {
+      if (host.list(place).includes('events')) return place;
+    } catch (error) {
+      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') throw notPermitted(host, place);
+    }
+  }
+  return mountTracefs(host, undo);
+}
+
+function mountTracefs(host: Host, undo: Undo): string {
+  const [place] = PLACES;
+  if (!/^nodev\s+tracefs$/m.test(tryText(host, '/proc/filesystems'))) {
+    const hint = 'it needs CONFIG_FTRACE and CONFIG_EVENT_TRACING; see docs/recording.md';
+    throw cannot('RZ3102', 'this kernel has no tracefs: it was built without tracing', hint);
+  }
+  const failure = host.mount('tracefs', place);
+  if (failure !== undefined) {
+    const hint = `as root: mount -t tracefs nodev ${place}; in a container, give it that folder of the host`;
+    throw cannot('RZ3101', `tracefs is not mounted, and mounting it failed: ${failure}`, hint);
+  }
+  undo.add(`tracefs is still mounted at ${place}`, () => {
+    const against = host.umount(place);
+    if (against !== undefined) throw new Error(against);
+  });
+  return place;
+}
+
+/** Root, or, where we are root already, lockdown. */
+function notPermitted(host: Host, what: string): InputError {
+  const lockdown = /\[(\w+)\]/.exec(tryText(host, '/sys/kernel/security/lockdown'))?.[1];
+  if (lockdown === 'confidentiality') {
+    const hint = 'boot with lockdown=integrity or lockdown=none; with Secure Boot a distribution may set it';
+    return cannot('RZ3101', `the kernel is locked down (confidentiality): nobody may use ${what}`, hint);
+  }
+  const hint =
+    'tracing is for root: sudo refzero record -- COMMAND; to run COMMAND as yourself: -- sudo -u "$USER" COMMAND';
+  return cannot('RZ3101', `not permitted to use ${what}`, hint);
+}
+
+/** One instance: `read` and `write` take paths below it. */
+export class Instance {
+  constructor(
+    readonly host: Host,
+    /** of tracefs */
+    readonly root: string,
+    readonly path: string,
+  ) {}
+
+  read(file: string): string {
+    return tryText(this.host, `${this.path}/${file}`);
+  }
+
+  has(file: string): boolean {
+    return this.host.exists(`${this.path}/${file}`);
+  }
+
+  list(folder: string): string[] {
+    return tryList(this.host, `${this.path}/${folder}`);
+  }
+
+  /** @throws InputError with the file and the kernel's answer */
+  write(file: string, text: string): void {
+    try {
+      this.host.write(`${this.path}/${file}`, text);
+    } catch (error) {
+      throw refused(this.host, `${this.path}/${file}`, text, error);
+    }
+  }
+
+  /** Its CPUs, in order; a hole in the numbers is a CPU that cannot be. */
+  cpus(): number[] {
+    const numbers = this.list('per_cpu').map((name) => Number(/^cpu(\d{1,5})$/.exec(name)?.[1] ?? Number.NaN));
+    return numbers.filter((cpu) => !Number.isNaN(cpu)).sort((a, b) => a - b);
+  }
+}
+
+function refused(host: Host, path: string, text: string, error: unknown): InputError {
+  const code = codeOf(error);
+  if (code === 'EACCES' || code === 'EPERM') return notPermitted(host, path);
+  const hints: Record<string, string> = {
+    ENOENT: 'this kernel does not have it',
+    EBUSY: 'somebody else uses it at the moment: is another tracer running?',
+    ENOMEM: 'there is not enough memory: give a smaller --buffer',
+    EINVAL: 'this kernel does not take that value',
+  };
+  return cannot('RZ3107', `cannot write ${JSON.stringify(text)} to ${path}: ${(error as Error).message}`, hints[code]);
+}
+
+/**
+ * Makes `instances/refzero-PID`, not yet tracing, and takes away those of recorders that were killed.
+ * @param said told what was taken away
+ */
+export function makeInstance(host: Host, root: string, undo: Undo, said: (text: string) => void): Instance {
+  const folder = `${root}/instances`;
+  if (!host.exists(folder)) {
+    throw cannot('RZ3102', `${root} has no instances`, 'Linux 3.10 or later has; is something else mounted there?');
+  }
+  for (const name of tryList(host, folder)) {
+    const pid = Number(new RegExp(`^${PREFIX}(\\d+)$`).exec(name)?.[1] ?? Number.NaN);
+    if (Number.isNaN(pid) || host.alive(pid)) continue;
+    try {
+      host.rmdir(`${folder}/${name}`);
+      said(`took away ${name}, left by a recorder that was killed`);
+    } catch {
+      said(`${folder}/${name} is left from a recorder that was killed, and in use: rmdir it`);
+    }
+  }
+  const path = `${folder}/${PREFIX}${host.pid}`;
+  try {
+    host.mkdir(path);
+  } catch (error) {
+    throw refused(host, path, '', error);
+  }
+  undo.add(`${path} is still there (as root: rmdir ${path})`, () => host.rmdir(path));
+  const instance = new Instance(host, root, path);
+  instance.write('tracing_on', '0');
+  return instance;
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+/** What came of a recording, in a few lines: what is in the file, what was lost and what to do about it. */
+import type { RecordResult } from '../app/record.js';
+import { grouped, hang, type Screen } from './terminal.js';
+
+const MIB = 1 << 20;
+
+/** Of the memory that all records would have taken, so that the next run has some to spare. */
+const SPARE = 1.5;
+
+export function renderRecord(result: RecordResult, screen: Screen): string {
+  const { style, width } = screen;
+  const { ended, failure, out, notUndone } = result;
+  const lines: string[] = [];
+  const line = (text: string, paint = (plain: string) => plain) =>
+    lines.push(...hang(`refzero: ${text}`, width, 2).map((part) => paint(part)));
+  if (ended.failure !== undefined) line(`${ended.failure}; nothing was recorded`, style.bad);
+  else {
+    if (failure !== undefined) line(`the recording is not complete: ${failure}`, style.bad);
+    const { settings, records, bytes } = result;
+    const buffers = `ring buffers of ${megabytes(settings.buffers)}, clock ${settings.clock}`;
+    line(`${grouped(records)} records (events, stacks, marks), ${megabytes(bytes)} in ${out}; ${buffers}`);
+    for (const text of lossLines(result)) line(text, style.bad);
+    if (result.lost.overrun + result.lost.dropped === 0 && failure === undefined) line('nothing was lost');
+    if (result.probes.length > 0) line(`in place of page_ref events: probes on ${result.probes.join(', ')}`);
+    line(`next: refzero trace ${out}`);
+  }
+  for (const text of notUndone) line(`not undone: ${text}`, style.bad);
+  return `${lines.join('\n')}\n`;
+}
+
+function lossLines({ lost, records, bytes, settings }: RecordResult): string[] {
+  const all = lost.overrun + lost.dropped;
+  if (all === 0) return [];
+  const how = [
+    ...(lost.overrun > 0 ? [`${grouped(lost.overrun)} overwritten before they were saved`] : []),
+    ...(lost.dropped > 0 ? [`${grouped(lost.dropped)} dropped`] : []),
+  ].join(', ');
+  const share = ((100 * all) / (records + all)).toFixed(1);
+  const mean = records > 0 ? bytes / records : 100;
+  // at least twice what was too small; a CPU may have had more than its share
+  const need = Math.max(2 * settings.buffers, (bytes + all * mean) * SPARE);
+  const size = Math.ceil(need / MIB / 64) * 64;
+  return [
+    `LOST ${grouped(all)} records, ${share} %: ${how}; what the file says of pages is weaker by that`,
+    `to lose nothing: --buffer ${size}M, or record less: --zone device, --pfn FROM..TO, --no-stacks`,
+  ];
+}
+
+function megabytes(bytes: number): string {
+  return bytes < 10 * MIB ? `${(bytes / MIB).toFixed(1)} MB` : `${grouped(Math.round(bytes / MIB))} MB`;
+}
