@@ -27,6 +27,14 @@ export interface Gathered {
 
 const encoder = new TextEncoder();
 
+/** Call paths lead through functions only; the names of data are half of the text. */
+const functions = (symbols: string): string =>
+  symbols
+    .split('\n')
+    .filter((line) => /^[0-9a-f]+ [tTwW] /.test(line))
+    .map((line) => `${line}\n`)
+    .join('');
+
 /** Reads it all. Call it when the ring buffers are empty, so that the counters are the last ones. */
 export function gather(instance: Instance, events: readonly KernelEvent[], names: TaskNames): Gathered {
   const { host, root } = instance;
@@ -40,7 +48,7 @@ export function gather(instance: Instance, events: readonly KernelEvent[], names
       name,
       formats: events.filter(({ system }) => system === name).map(({ format }) => format),
     })),
-    kallsyms: encoder.encode(tryText(host, '/proc/kallsyms')),
+    kallsyms: encoder.encode(functions(tryText(host, '/proc/kallsyms'))),
     printk: encoder.encode(tryText(host, `${root}/printk_formats`)),
     cmdlines: names.lines(),
     clock: instance.read('trace_clock').trim(),

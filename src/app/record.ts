@@ -14,7 +14,7 @@ import { type Ended, runCommand, type Signals } from './record-command.js';
 import { enableEvents, eventsOf, filterText, type KernelEvent, type PfnSpan, parseSpan } from './record-events.js';
 import { Facts } from './record-facts.js';
 import { assemble, gather } from './record-file.js';
-import { cannot, type Host, liveHost } from './record-host.js';
+import { cannot, codeOf, type Host, liveHost } from './record-host.js';
 import { Out } from './record-out.js';
 import { Pump } from './record-pump.js';
 import { type Settings, type SetupOptions, setUp, TaskNames } from './record-setup.js';
@@ -44,7 +44,8 @@ export interface RecordOptions extends SetupOptions {
 /** What came of it; everything but `ended` is of the recording. */
 export interface RecordResult {
   ended: Ended;
-  out: string;
+  /** the recording; undefined where there is none */
+  file: string | undefined;
   /** of sub-buffers or text */
   bytes: number;
   /** ring-buffer records: events, stacks and marks */
@@ -110,6 +111,8 @@ class Session {
   private readonly facts: Facts;
   private ended: Ended | undefined;
   private failure: string | undefined;
+  /** the events are gone */
+  private broken = false;
   private interrupted = false;
   private nextLook = 0;
   private wake: () => void = () => {};
@@ -143,7 +146,7 @@ class Session {
     let kept = false;
     try {
       const result = await this.into(out, instance, plan);
-      kept = result.ended.failure === undefined;
+      kept = result.file !== undefined;
       if (kept) out.keep();
       return result;
     } finally {
@@ -152,7 +155,7 @@ class Session {
   }
 
   private async into(out: Out, instance: Instance, plan: Plan): Promise<RecordResult> {
-    const { options, undo } = this;
+    const { options, undo, host } = this;
     const { settings, probes } = plan;
     const { capacity, pageSize } = settings;
     const pump = new Pump(instance, { out: options.out, capacity, pageSize, text: options.text });
@@ -161,18 +164,24 @@ class Session {
       const names = new TaskNames(instance);
       enableEvents(instance, plan.events, plan.spans);
       const ended = await this.capture(instance, pump, names);
+      // the file is made when the machine is as it was
       const gathered = gather(instance, plan.events, names);
       const notUndone = undo.run();
       const sum = (pick: 'overrun' | 'dropped' | 'taken') => gathered.stats.reduce((all, stat) => all + stat[pick], 0);
       const lost = { overrun: sum('overrun'), dropped: sum('dropped') };
-      if (ended.failure === undefined) {
-        const json = this.factsJson(plan, lost);
-        const machine = { json, uname: this.facts.uname, little: this.host.little };
-        await assemble(out, gathered, machine, pageSize, pump.parts, () => this.checkInterrupt());
+      let complete = ended.failure === undefined && !this.broken;
+      if (complete) {
+        const machine = { json: this.factsJson(plan, lost), uname: this.facts.uname, little: host.little };
+        const making = assemble(out, gathered, machine, pageSize, pump.parts, () => this.checkInterrupt());
+        await making.catch((error) => {
+          this.fail(error);
+          complete = false;
+        });
       }
       const { failure } = this;
       const [bytes, records] = [pump.bytes, sum('taken')];
-      return { ended, out: options.out, bytes, records, settings, lost, probes, failure, notUndone };
+      const file = complete ? options.out : undefined;
+      return { ended, file, bytes, records, settings, lost, probes, failure, notUndone };
     } finally {
       for (const { path } of pump.parts) rmSync(path, { force: true });
     }
@@ -183,28 +192,35 @@ class Session {
     const { options, hooks } = this;
     instance.write('tracing_on', '1');
     this.mark(instance, `begin ${options.command.join(' ')}`);
-    const running = runCommand(options.command, hooks.signals, hooks.atTerminal);
+    const running = runCommand(options.command, hooks.signals, hooks.atTerminal).then((ended) => {
+      this.ended = ended;
+      this.wake();
+      return ended;
+    });
     try {
-      const ending = running.then((ended) => {
-        this.ended = ended;
-        this.wake();
-      });
-      while (this.ended === undefined) await this.turn(instance, pump, names, ending);
+      while (this.ended === undefined) await this.turn(instance, pump, names, running);
       this.mark(instance, `end ${this.ended.code}`);
       const until = performance.now() + (this.ended.failure === undefined ? options.after * 1000 : 0);
       while (performance.now() < until && !this.interrupted) {
-        await this.turn(instance, pump, names, sleep(until - performance.now()));
+        await this.turn(instance, pump, names, sleep(until - performance.now(), undefined, { ref: false }));
       }
       instance.write('tracing_on', '0');
       pump.finish();
       this.failure ??= pump.stopped;
-      return this.ended;
     } catch (error) {
-      // our own trouble is none of the command's: the machine is put right at once, and the command may end by itself
+      // trouble of ours is none of the command's: the machine is put right at once, and the command ends by itself
       this.undo.run();
       await running;
-      throw error;
+      this.fail(error);
     }
+    return running;
+  }
+
+  /** Notes what the machine refused; our own bugs and interrupts go on. */
+  private fail(error: unknown): void {
+    if (!(error instanceof InputError) && codeOf(error) === '') throw error;
+    this.failure ??= (error as Error).message;
+    this.broken = true;
   }
 
   /** Empties what is full enough, then waits, for `end` at the longest. */

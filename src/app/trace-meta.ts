@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The meta.json beside a recording: the kernel's release and which page numbers are device memory. */
+/**
+ * What is known of a recording's machine beside its events: the kernel's release and which page numbers are device memory, from
+ * a meta.json, or from the recording itself where `refzero record` made it (record-facts.ts).
+ */
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../base/diagnostic.js';
 import { type PfnRange, rangeOf } from '../conform/ranges.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
+import type { Recording } from '../trace/recording.js';
 
 export interface Meta {
   kernel: KernelVersion | undefined;
@@ -24,12 +28,64 @@ export function metaBeside(recording: string): string | undefined {
 
 /** Reads a meta.json; of its runs the one whose files include `recording`. @throws InputError where it is not one */
 export async function loadMeta(path: string, recording: string): Promise<Meta> {
-  let meta: Record<string, unknown>;
+  let text: string;
   try {
-    meta = object(JSON.parse(await readFile(path, 'utf8')));
+    text = await readFile(path, 'utf8');
   } catch (error) {
     throw new InputError({ code: 'RZ3017', message: `cannot use ${path}: ${(error as Error).message}` });
   }
+  return metaOf(parsed(text, path), path, recording);
+}
+
+function parsed(text: string, path: string): Record<string, unknown> {
+  try {
+    return object(JSON.parse(text));
+  } catch (error) {
+    throw new InputError({ code: 'RZ3017', message: `cannot use ${path}: ${(error as Error).message}` });
+  }
+}
+
+/**
+ * What a recording of `refzero record` says of itself. Where it is damaged, a diagnostic says so; where tasks were left out,
+ * every life may lack what they did, which the recording says from here on as a loss.
+ * @returns undefined for recordings of others
+ */
+export function ownMeta(recording: Recording, file: string): Meta | undefined {
+  const { facts, diagnostics } = recording;
+  if (facts === '') return undefined;
+  try {
+    const meta = parsed(facts, `what ${file} says of its machine`);
+    limits(object(meta.recorder), recording);
+    return metaOf(meta, file, file);
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    diagnostics.push(...error.diagnostics);
+    return undefined;
+  }
+}
+
+/** What the recorder was told to leave out. */
+function limits({ pids, filter, stopped, probes }: Record<string, unknown>, recording: Recording): void {
+  const note = (message: string, hint: string) => recording.diagnostics.push({ code: 'RZ3019', message, hint });
+  if (Array.isArray(pids) && pids.length > 0) {
+    const hint = 'what others took and gave back is missing: record without --pid';
+    note('it was recorded with --pid: only what some tasks did', hint);
+    recording.losses.push({ cpu: 0, after: -1, before: recording.events.length, events: -1 });
+    recording.lostUnknown++;
+  }
+  if (typeof filter === 'string' && filter !== '') {
+    note(`it was recorded with a filter: ${filter}`, 'of other pages it has nothing');
+  }
+  if (typeof stopped === 'string') {
+    note(`it ends before the command did: ${stopped}`, 'what was given back later is missing');
+  }
+  if (Array.isArray(probes) && probes.length > 0) {
+    const hint = 'who freed a page is in it, its count is not: nobody can be accused';
+    note('it has probes in place of page_ref events (--substitute)', hint);
+  }
+}
+
+function metaOf(meta: Record<string, unknown>, path: string, recording: string): Meta {
   const release = object(meta.kernel).release ?? object(meta.kernel).version;
   const kernel = typeof release === 'string' ? parseKernelVersion(release) : undefined;
   const list = runOf(meta, recording).zone_device_ranges ?? meta.zone_device_ranges;

@@ -20,7 +20,7 @@ import { describe } from '../trace/describe.js';
 import type { Container } from '../trace/read.js';
 import type { BufferSummary, CpuSummary, ReadOptions, Recording } from '../trace/recording.js';
 import { loadRecording } from './trace-load.js';
-import { loadMeta, type Meta } from './trace-meta.js';
+import { loadMeta, type Meta, ownMeta } from './trace-meta.js';
 import { pfnOf, selectionOf } from './trace-narrow.js';
 
 export interface TraceOptions extends ReadOptions {
@@ -50,11 +50,14 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
     throw new InputError({ code: 'RZ3011', message, hint: 'for example 6.12, v7.3 or seed' });
   }
   const ranges = (options.zoneDevice ?? []).map(rangeOption);
-  const meta = options.meta === undefined ? undefined : await loadMeta(options.meta, file);
+  const besides = options.meta === undefined ? undefined : await loadMeta(options.meta, file);
   const recording = await loadRecording(file, options);
   const { events, diagnostics, kinds } = recording;
   if (events.length === 0 && diagnostics.length > 0 && kinds.length === 0) throw new InputError(...diagnostics);
   checkBuffer(recording, options.buffer);
+  const own = ownMeta(recording, file);
+  const meta = besides ?? own;
+  recording.kernel ??= own?.kernel?.name;
   const { kernel, kernelFrom } = kernelOf(given, recording, meta);
   checkKernel(recording, { given, meta: meta?.kernel });
   const map = new RangeMap([...ranges, ...(meta?.ranges ?? [])]);

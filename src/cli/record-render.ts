@@ -10,20 +10,21 @@ const SPARE = 1.5;
 
 export function renderRecord(result: RecordResult, screen: Screen): string {
   const { style, width } = screen;
-  const { ended, failure, out, notUndone } = result;
+  const { ended, failure, file, notUndone } = result;
   const lines: string[] = [];
   const line = (text: string, paint = (plain: string) => plain) =>
     lines.push(...hang(`refzero: ${text}`, width, 2).map((part) => paint(part)));
   if (ended.failure !== undefined) line(`${ended.failure}; nothing was recorded`, style.bad);
+  else if (file === undefined) line(`the recording failed: ${failure}; there is no file`, style.bad);
   else {
     if (failure !== undefined) line(`the recording is not complete: ${failure}`, style.bad);
     const { settings, records, bytes } = result;
     const buffers = `ring buffers of ${megabytes(settings.buffers)}, clock ${settings.clock}`;
-    line(`${grouped(records)} records (events, stacks, marks), ${megabytes(bytes)} in ${out}; ${buffers}`);
+    line(`${grouped(records)} records (events, stacks, marks), ${megabytes(bytes)} in ${file}; ${buffers}`);
     for (const text of lossLines(result)) line(text, style.bad);
     if (result.lost.overrun + result.lost.dropped === 0 && failure === undefined) line('nothing was lost');
     if (result.probes.length > 0) line(`in place of page_ref events: probes on ${result.probes.join(', ')}`);
-    line(`next: refzero trace ${out}`);
+    line(`next: refzero trace ${file}`);
   }
   for (const text of notUndone) line(`not undone: ${text}`, style.bad);
   return `${lines.join('\n')}\n`;
