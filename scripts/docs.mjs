@@ -49,7 +49,7 @@ function between(text, from, tables) {
 }
 
 const SHARED = process.env.REFZERO_RECORDINGS ?? '../shared/recordings';
-const fidelity = (files) => refzero(['trace', 'fidelity', '--markdown', '--limit', '60', ...files]);
+const fidelity = (files) => refzero(['trace', 'fidelity', '--markdown', '--limit', '30', ...files]);
 
 rewrite('docs/recordings.md', transcripts);
 rewrite('docs/fidelity.md', (text) => between(text, 'recordings/', fidelity(recordingsIn('recordings'))));

@@ -101,7 +101,7 @@ describe('against a recording', () => {
   test('on the command line', async () => {
     const printed = await trace('fidelity', DAT, '--limit', '2');
     expect(printed).toMatch(/^fsdax +5 +5 \(100 %\) +92 +92 \(100 %\)$/m);
-    expect(printed).toContain(' more: --limit ');
+    expect(printed).toContain(' more of ordinary pages: --limit ');
     for (const line of printed.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     expect(exitCode()).toBeUndefined();
   });
@@ -121,7 +121,7 @@ describe('docs/fidelity.md', () => {
     const start = text.indexOf(head) + head.length;
     return text.slice(start, text.indexOf('<!-- end -->', start)).trim();
   };
-  const tables = async (files: string[]) => (await trace('fidelity', '--markdown', '--limit', '60', ...files)).trim();
+  const tables = async (files: string[]) => (await trace('fidelity', '--markdown', '--limit', '30', ...files)).trim();
 
   test('has the figures and the list of recordings/', async () => {
     expect(part('recordings/')).toBe(await tables(recordingsIn('recordings')));

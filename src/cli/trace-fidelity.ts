@@ -25,17 +25,24 @@ function kernelLines(kernel: KernelFidelity, limit: number, { style, width }: Sc
     `${'pages'.padEnd(10)}${'distinct'.padStart(10)}${'done'.padStart(14)}${'events'.padStart(14)}${'done'.padStart(18)}`,
     ...totals.map((total) => totalLine(total)),
   ];
-  const missing = uses.filter(({ standing }) => standing === 'absent' || standing === 'otherwise');
-  if (missing.length === 0) return lines;
-  lines.push('', style.bold('not done yet, heaviest first'));
-  for (const use of missing.slice(0, limit)) {
+  const { shown, rest } = missingOf(uses, limit);
+  if (shown.length === 0) return lines;
+  lines.push('', style.bold('not done yet: device memory, then ordinary pages, heaviest first'));
+  for (const use of shown) {
     const head = `${grouped(use.events).padStart(9)} ${use.kind.padEnd(9)}`;
     const [first, ...rest] = hang(useText(use), width - head.length - 1, 2);
     lines.push(`${head} ${first}`, ...rest.map((line) => `${' '.repeat(head.length + 1)}${line}`));
   }
-  if (missing.length > limit)
-    lines.push(`  ${count(missing.length - limit, 'use')} more: --limit ${missing.length} shows all`);
+  if (rest > 0) lines.push(`  ${count(rest, 'use')} more of ordinary pages: --limit ${limit + rest} shows all`);
   return lines;
+}
+
+/** All that is missing on device memory, and what is heaviest on ordinary pages. */
+function missingOf(uses: readonly FidelityUse[], limit: number): { shown: FidelityUse[]; rest: number } {
+  const missing = uses.filter(({ standing }) => standing === 'absent' || standing === 'otherwise');
+  const ordinary = missing.filter(({ kind }) => kind === 'ordinary');
+  const shown = [...missing.filter(({ kind }) => kind !== 'ordinary'), ...ordinary.slice(0, limit)];
+  return { shown, rest: missing.length - shown.length };
 }
 
 function totalLine({ kind, distinct, yes, events, yesEvents }: FidelityTotals): string {
@@ -71,14 +78,12 @@ export function fidelityMarkdown(kernels: readonly KernelFidelity[], limit: numb
   });
   const head = ['| kernel | held against | pages | distinct | done | events | done |', '|---|---|---|---|---|---|---|'];
   const lists = kernels.flatMap(({ release, uses }) => {
-    const missing = uses.filter(({ standing }) => standing === 'absent' || standing === 'otherwise');
-    if (missing.length === 0) return [];
-    const rows = missing.slice(0, limit).map(({ function: name, tracepoint, change, caller, ...use }) => {
+    const { shown, rest } = missingOf(uses, limit);
+    if (shown.length === 0) return [];
+    const rows = shown.map(({ function: name, tracepoint, change, caller, ...use }) => {
       const why = use.standing === 'absent' ? WHY.absent : WHY.otherwise;
       return `| ${grouped(use.events)} | ${use.kind} | \`${name}\` | ${tracepoint} ${change} | \`${caller}\` | ${why} |`;
     });
-    const rest =
-      missing.length > limit ? ['', `And ${grouped(missing.length - limit)} more, of fewer events each.`] : [];
     return [
       '',
       `### ${release}`,
@@ -86,7 +91,7 @@ export function fidelityMarkdown(kernels: readonly KernelFidelity[], limit: numb
       '| events | pages | function | tracepoint, change | called by | src/linux |',
       '|---|---|---|---|---|---|',
       ...rows,
-      ...rest,
+      ...(rest > 0 ? ['', `And ${grouped(rest)} more of ordinary pages, of fewer events each.`] : []),
     ];
   });
   return `${[...head, ...figures, ...lists].join('\n')}\n`;

@@ -225,9 +225,10 @@ function operation({ event, val, ret, order }: PageEvent): string {
   return `${name} ${val > 0 && !stores ? '+' : ''}${val}${failed ? ' failed' : ''}`;
 }
 
-/** Seconds with the decimals that the recording has, at most microseconds; ticks as they are. */
-function timeText(time: bigint, unit: 'ns' | 'ticks'): string {
+/** Seconds to the microsecond, as the kernel prints them, or with 9 decimals; ticks as they are. */
+export function timeText(time: bigint, unit: 'ns' | 'ticks', decimals: 6 | 9 = 6): string {
   if (unit === 'ticks') return String(time).padStart(13);
+  if (decimals === 9) return `${time / 1_000_000_000n}.${String(time % 1_000_000_000n).padStart(9, '0')}`;
   const micros = (time + 500n) / 1000n;
   return `${micros / 1_000_000n}.${String(micros % 1_000_000n).padStart(6, '0')}`.padStart(13);
 }

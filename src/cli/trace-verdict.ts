@@ -51,7 +51,7 @@ function suspectLines(suspect: Suspect, { stacks }: Verdict, unit: 'ns' | 'ticks
   return lines;
 }
 
-function headline({ fault, confidence, kind, references, site, count: pages }: Suspect): string {
+export function headline({ fault, confidence, kind, references, site, count: pages }: Suspect): string {
   const who = site === null ? '' : ` by ${clean(site)}`;
   const what = kind === 'ordinary' ? '' : `${kind} `;
   const many = pages === 1 ? `a ${what}page` : `each of ${grouped(pages)} ${what}pages`;
@@ -68,12 +68,12 @@ function headline({ fault, confidence, kind, references, site, count: pages }: S
   }
 }
 
-function ageText({ age }: Suspect, unit: 'ns' | 'ticks'): string {
+export function ageText({ age }: Suspect, unit: 'ns' | 'ticks'): string {
   if (age === null) return '';
   return unit === 'ticks' ? `, ${grouped(age)} ticks before the end` : `, ${(age / 1e6).toFixed(3)} ms before the end`;
 }
 
-function reasonText(reason: Reason, stacks: boolean): string {
+export function reasonText(reason: Reason, stacks: boolean): string {
   switch (reason) {
     case 'negative':
       return 'it was put more often than it was taken';
@@ -92,7 +92,7 @@ function reasonText(reason: Reason, stacks: boolean): string {
   }
 }
 
-function unjudgedTexts({ unjudged, stacks }: Verdict, gaps: boolean): string[] {
+export function unjudgedTexts({ unjudged, stacks }: Verdict, gaps: boolean): string[] {
   const texts = unjudged.map(({ reason, pages, holders }) => unjudgedText(reason, count(pages, 'page'), holders));
   if (gaps) texts.push('what happened while events were lost');
   if (!stacks)

@@ -10,13 +10,16 @@ import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
-import { type Screen, screenOf } from './terminal.js';
+import { PLAIN, type Screen, screenOf } from './terminal.js';
 import { fidelityMarkdown, renderFidelity } from './trace-fidelity.js';
+import { renderMail } from './trace-mail.js';
+import { formatOf, jsonText, type OutputFlags, put, putLanes } from './trace-output.js';
 import { renderEvents, renderHead, renderNumbers, renderPage } from './trace-render.js';
 import { narrowedLines, pathLines, storyLines } from './trace-stories.js';
+import { foldedLines } from './trace-table.js';
 import { renderVerdict } from './trace-verdict.js';
 
-interface Flags {
+interface Flags extends OutputFlags {
   meta?: string;
   zoneDevice: string[];
   kernel?: string;
@@ -28,18 +31,18 @@ interface Flags {
   event?: string;
   limit?: string;
   buffer?: string;
-  json?: boolean;
 }
 
-interface FidelityFlags {
+interface FidelityFlags extends Pick<OutputFlags, 'json' | 'output' | 'force'> {
   meta?: string;
   zoneDevice: string[];
   kernel?: string;
   limit: string;
   markdown?: boolean;
-  json?: boolean;
 }
 
+/** files are for whoever reads them, wherever */
+const FILE: Screen = { width: 80, style: PLAIN };
 const EVENTS_SHOWN = 50;
 const STORIES_SHOWN = 8;
 
@@ -82,6 +85,12 @@ export function traceCommand(program: Command): void {
     .option('--limit <n>', 'at most this many stories, call paths (8) or events of --event (50)')
     .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
     .option('--json', 'print data instead of text')
+    .option('--csv', 'print the events of the pages as a table')
+    .option('--folded', 'print the call paths of what leaks, for flamegraph.pl or speedscope')
+    .option('--perfetto', 'print a timeline (Trace Event JSON) for ui.perfetto.dev, a lane for each page')
+    .option('--mail', 'print the verdict for a mail: 75 columns, events as the kernel prints them')
+    .option('-o, --output <file>', 'write to a file that is not there yet')
+    .option('--force', 'overwrite the file')
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await run(file, flags);
@@ -100,11 +109,14 @@ export function traceCommand(program: Command): void {
     .option('--limit <n>', 'at most this many of what is missing, for each kernel', '20')
     .option('--markdown', 'print tables for a document')
     .option('--json', 'print data instead of text')
+    .option('-o, --output <file>', 'write to a file that is not there yet')
+    .option('--force', 'overwrite the file')
     .action(async (files: string[], flags: FidelityFlags) => fidelity(files, flags));
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
-  const screen = screenOf(process.stdout, process.env);
+  const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
+  const format = formatOf(flags);
   const progress = new Progress(process.stderr);
   const options: TraceOptions = {
     ...optionsOf(flags),
@@ -112,26 +124,28 @@ async function run(file: string, flags: Flags): Promise<number> {
     ...(flags.buffer !== undefined && { buffer: flags.buffer }),
   };
   const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
-  if (isNarrowed(flags) && flags.event !== undefined) {
+  if ((isNarrowed(flags) || (format !== 'text' && format !== 'json')) && flags.event !== undefined) {
     throw new InputError({
       code: 'RZ4000',
-      message: '--event shows all events of a kind: leave out --page, --site, --task, --time and --kind',
+      message: '--event shows all events of a kind, as text or --json: leave the other options out',
     });
   }
   const trace = await openTrace(file, options).finally(() => progress.clear());
-  const print = (data: unknown, text: () => string) => {
-    process.stdout.write(flags.json ? `${JSON.stringify(data, plainNumbers, 2)}\n` : text());
-  };
   const narrow = isNarrowed(flags) ? narrowOf(trace, flags) : undefined;
-  if (flags.event !== undefined) {
+  const print = (data: unknown, text: () => string) => put([format === 'json' ? jsonText(data) : text()], flags);
+  if (format === 'csv' || format === 'perfetto') {
+    await putLanes(trace, narrow, format, limit, flags);
+  } else if (flags.event !== undefined) {
     const lines = eventsNamed(trace, flags.event, limit ?? EVENTS_SHOWN);
-    print(lines, () => renderEvents(lines, trace, screen));
-  } else if (flags.page.length === 1) {
+    await print(lines, () => renderEvents(lines, trace, screen));
+  } else if (flags.page.length === 1 && (format === 'text' || format === 'json')) {
     const life = pageOf(trace, flags.page[0], narrow);
-    print(life, () => renderPage(life, trace, screen));
+    await print(life, () => renderPage(life, trace, screen));
   } else {
     const report = reportOf(trace, narrow);
-    print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
+    if (format === 'folded') await put(foldedLines(report), flags);
+    else if (format === 'mail') await put([renderMail(report)], flags);
+    else await print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
     if (report.verdict.suspects.length > 0) return EXIT.finding;
   }
   return EXIT.ok;
@@ -153,7 +167,7 @@ async function fidelity(files: string[], flags: FidelityFlags): Promise<void> {
       ? fidelityMarkdown(kernels, limit)
       : renderFidelity(kernels, limit, screenOf(process.stdout, process.env));
   };
-  process.stdout.write(flags.json ? `${JSON.stringify(kernels, null, 2)}\n` : text());
+  await put([flags.json ? jsonText(kernels) : text()], flags);
 }
 
 /** The verdict first, then what it does not speak of, then pages of equal lives and numbers. */
@@ -181,14 +195,6 @@ function askedFor({ page, site, task, time, kind }: Flags): string {
     said('time', time ? [time] : []),
   ];
   return all.flat().join(', ');
-}
-
-/** Times are 64-bit: a double where that is exact, else a string. */
-function plainNumbers(_key: string, value: unknown): unknown {
-  if (typeof value !== 'bigint') return value;
-  return value <= BigInt(Number.MAX_SAFE_INTEGER) && value >= -BigInt(Number.MAX_SAFE_INTEGER)
-    ? Number(value)
-    : value.toString();
 }
 
 function collect(value: string, before: string[]): string[] {

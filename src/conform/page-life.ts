@@ -9,8 +9,9 @@ import { HAS } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
 import { FIELD } from '../trace/shapes.js';
 import { LIFE, LifeFinder, type PageFacts } from './lives.js';
-import { indexPages } from './page-index.js';
+import { indexPages, type PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
+import type { Counts } from './rebuild.js';
 
 export interface PageEvent {
   /** row in the columns */
@@ -98,15 +99,27 @@ export function pageLife(
   }
   for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
     const row = index.rows[at];
-    const event = eventOf(recording, row, kernel);
-    event.before = told(finder.counts.before[at]);
-    event.after = told(finder.counts.after[at]);
-    if (index.effects.op[recording.events.shape[row]] === OP.alloc) event.before = event.after = undefined;
+    const event = countedEvent(recording, index, finder.counts, at, kernel);
     event.begins = known !== undefined && begins.has(row);
     event.ends = known !== undefined && ends.has(row);
     life.events.push(event);
   }
   return life;
+}
+
+/** The event at a place of the index, with its counts. */
+export function countedEvent(
+  recording: Recording,
+  index: PageIndex,
+  counts: Pick<Counts, 'before' | 'after'>,
+  at: number,
+  kernel: KernelVersion | undefined,
+): PageEvent {
+  const row = index.rows[at];
+  const event = eventOf(recording, row, kernel);
+  // mm_page_alloc says nothing of the count
+  if (index.effects.op[recording.events.shape[row]] === OP.alloc) return event;
+  return { ...event, before: told(counts.before[at]), after: told(counts.after[at]) };
 }
 
 const told = (count: number): number | undefined => (count === UNKNOWN ? undefined : count);
