@@ -90,7 +90,10 @@ export class Counts {
       count = this.step(at, count, result);
       const late = this.lateFrom(at, count, result);
       if (late < 0) continue;
-      const again = this.reorder(late, this.wish(false, late, at + 1), result);
+      // the first of them may really have been read late, the others are right
+      let again = -1;
+      for (let from = late; again < 0 && from <= at; from++)
+        again = this.reorder(late, this.wish(false, from, at + 1), result);
       if (again >= 0) {
         count = this.before[again];
         at = again - 1;
