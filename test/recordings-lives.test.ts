@@ -159,6 +159,44 @@ describe('lives', () => {
     expect(livesOf(kind, release, events)).toMatchObject({ ...NONE, ...wanted });
   });
 
+  test.each<[string, PageKind, string, string[], string[]]>([
+    ['below zero', 'ordinary', '5.10', [set(1), put(1), '0 page_ref_mod count=-1 val=-1'], ['belowZero 2']],
+    ['taken when free', 'ordinary', '6.12', [set(1), put(1), '0 page_ref_mod count=1 val=1'], ['takenFree 2']],
+    ['private: taken when free', 'private', '7.3', [set(1), put(1), '0 page_ref_mod count=1 val=1'], ['takenFree 2']],
+    ['fsdax of 7.3 is first taken so', 'fsdax', '7.3', ['0 page_ref_mod count=1 val=1', put(1), get], []],
+    [
+      'frozen, and given what it shall have',
+      'ordinary',
+      '5.10',
+      [set(1), '0 page_ref_freeze val=1 ret=1', '0 page_ref_mod count=2 val=2'],
+      [],
+    ],
+    ['allocated anew', 'ordinary', '6.12', [set(1), put(1), '0 mm_page_free order=0', set(1), put(1)], []],
+    [
+      'freed twice',
+      'ordinary',
+      '6.12',
+      [set(1), put(1), '0 mm_page_free order=0', '0 mm_page_free order=0'],
+      ['freedTwice 3'],
+    ],
+    [
+      'allocated between',
+      'ordinary',
+      '7.3',
+      ['0 mm_page_free order=0', '0 mm_page_alloc order=0', '0 mm_page_free order=0'],
+      [],
+    ],
+    ['freed in use', 'ordinary', '6.12', [set(2), put(0), '0 mm_page_free order=0'], ['freedInUse 2', 'adrift 2']],
+    ['base lost', 'fsdax', '5.10', [get, back(1), back(0)], ['baseLost 2']],
+    ['idle and whole', 'fsdax', '5.10', [get, back(1), get, back(1)], []],
+    ['a count out of nowhere', 'private', '7.3', [set(1), back(6)], ['adrift 1']],
+  ])('%s', (_name, kind, release, events, wanted) => {
+    const ranges = kind === 'ordinary' ? [] : [parseRange(`0x100-0x1ff=${kind}`)!];
+    const { broken } = summarize(recordingOf(events), new RangeMap(ranges), kernel(release));
+    const told = Array.from({ length: broken.length }, (_, at) => `${broken.invariant(at)} ${broken.at[at]}`);
+    expect(told).toEqual(wanted);
+  });
+
   test('a life with lost events is marked; one before them is not', () => {
     const recording = recordingOf([get, back(1), get, '0 lost', back(1)]);
     const index = indexPages(recording);

@@ -160,7 +160,7 @@ describe('references', () => {
       const [holder, giver] = pfn % 2 === 0 ? ['drv_a', 'done_a'] : ['drv_b', 'done_b'];
       // freed by the one who took last: each pair is seen alone
       made.set('a-1', pfn, FAULT).put('a-1', pfn, EXIT.slice(0, 2), 1);
-      made.event('a-1', 'page_ref_unfreeze', pfn, 'val=0').get('a-1', pfn, gup(holder));
+      made.event('a-1', 'page_ref_set', pfn, 'val=0').get('a-1', pfn, gup(holder));
       made.put('k-9', pfn, ['unpin_user_page', giver], 1);
     }
     const twoTakers = (giver: string) =>

@@ -59,6 +59,14 @@ export function headline({ fault, confidence, kind, references, site, count: pag
   switch (fault) {
     case 'below zero':
       return `the count of ${many} was brought to ${references}${who}`;
+    case 'taken free':
+      return `a reference to ${many} was taken${who} while it was free`;
+    case 'freed twice':
+      return `${many} was freed again${who}`;
+    case 'freed in use':
+      return `${many} was freed${who} although it was in use`;
+    case 'base lost':
+      return `${many} was put${who} although nobody used it`;
     case 'pin':
       return `${many} was pinned${who} and never unpinned (${grouped(references)} of its count)`;
     case 'allocation':
@@ -77,6 +85,14 @@ export function reasonText(reason: Reason, stacks: boolean): string {
   switch (reason) {
     case 'negative':
       return 'it was put more often than it was taken';
+    case 'takenFree':
+      return 'it counted zero, and a plain get does not ask';
+    case 'freedTwice':
+      return 'nothing allocated it since it was freed';
+    case 'freedInUse':
+      return 'its count was above zero';
+    case 'baseLost':
+      return 'it lost the reference that an idle page keeps, and its memory is still there';
     case 'unmapped':
       return 'nothing maps the page any more';
     case 'aboveIdle':

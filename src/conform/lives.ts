@@ -4,11 +4,19 @@
  * the kernel. It states facts about the recording and how sure they are; it judges nothing.
  */
 
-import { isBaseLost, isFirstTakenByGet, isUnderflow } from '../spec/invariants.js';
+import {
+  isBaseLost,
+  isFirstTakenByGet,
+  isFreedInUse,
+  isFreedTwice,
+  isTakenFree,
+  isUnderflow,
+} from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
 import { begins, isOver, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
+import { Broken } from './broken.js';
 import type { PageIndex } from './page-index.js';
 import { Counts, type Rebuilt } from './rebuild.js';
 
@@ -75,6 +83,7 @@ export interface PageFacts extends Rebuilt {
 /** Walks one page after the other and adds its lives. */
 export class LifeFinder {
   readonly lives = new Lives();
+  readonly broken = new Broken();
   readonly counts: Counts;
   private readonly losses: LossIndex;
   private readonly walk: Walk;
@@ -86,13 +95,22 @@ export class LifeFinder {
     index: PageIndex,
   ) {
     this.counts = new Counts(recording, index);
-    this.walk = new Walk(recording, index, this.counts, this.lives);
+    this.walk = new Walk(recording, index, this.counts, this.lives, this.broken);
     this.losses = new LossIndex(recording);
   }
 
   /** Finds the lives of one page. `kindNumber` is only stored. */
   page(page: number, kind: PageKind, kindNumber: number, kernel: KernelVersion): PageFacts {
-    const facts: PageFacts = { basis: 'unknown', swapped: 0, jumps: 0, late: 0, made: 0, gone: 0, underflows: 0 };
+    const facts: PageFacts = {
+      basis: 'unknown',
+      swapped: 0,
+      jumps: 0,
+      jumped: -1,
+      late: 0,
+      made: 0,
+      gone: 0,
+      underflows: 0,
+    };
     this.counts.page(page, facts, isFirstTakenByGet(kind, kernel));
     const first = this.lives.length;
     const { walk } = this;
@@ -101,8 +119,10 @@ export class LifeFinder {
       this.kernel = kernel;
       walk.rule = restRule(kind, kernel);
       walk.ordinary = kind === 'ordinary';
+      walk.firstByGet = isFirstTakenByGet(kind, kernel);
     }
     walk.run(page, kindNumber, facts);
+    if (facts.jumped >= 0) this.broken.add(page, facts.jumped, 'adrift');
     for (let life = first; life < this.lives.length; life++) this.grade(life, facts);
     return facts;
   }
@@ -120,17 +140,24 @@ export class LifeFinder {
 class Walk {
   rule: RestRule = { idle: 0, over: 0 };
   ordinary = true;
+  firstByGet = false;
+  private page = 0;
   private life = -1;
   private allocated = false;
   private frozenAt = -1;
   /** a life ended by its count and mm_page_free has not come yet */
   private ending = false;
+  /** mm_page_free was the last that happened to it */
+  private freed = false;
+  /** its last reference was seen to be given back */
+  private emptied = false;
 
   constructor(
     private readonly recording: Recording,
     private readonly index: PageIndex,
     private readonly counts: Counts,
     private readonly lives: Lives,
+    private readonly broken: Broken,
   ) {}
 
   run(page: number, kind: number, facts: PageFacts): void {
@@ -140,11 +167,12 @@ class Walk {
     const pfn = pages[page];
     const start = this.counts.before[from];
     this.life = this.frozenAt = -1;
-    this.allocated = this.ending = false;
+    this.page = page;
+    this.allocated = this.ending = this.freed = this.emptied = false;
     if (start !== UNKNOWN && begins(this.rule, start)) this.life = this.lives.add(pfn, kind, -1, LIFE.beginUnseen);
     for (let at = from; at < to; at++) {
       const op = this.op(at);
-      const after = this.counts.after[at];
+      this.check(op, at, facts);
       if (op === OP.alloc || op === OP.free) this.allocation(op, pfn, kind, rows[at]);
       else if (op === OP.freeze || op === OP.unfreeze) this.freezing(op, at, pfn, kind);
       else if (op === OP.set && this.isMaking(at, to)) {
@@ -153,12 +181,33 @@ class Walk {
         facts.made++;
         at++;
       } else this.counting(at, pfn, kind);
-      if (after !== UNKNOWN && after !== this.counts.before[at]) {
-        if (isUnderflow(after)) facts.underflows++;
-        // a stored zero is no put: prep_compound_page does that to the tail pages of a folio
-        else if (op !== OP.set && this.life < 0 && isBaseLost(this.rule, after)) facts.gone++;
-      }
+      const after = this.counts.after[at];
+      // a stored zero is no put: prep_compound_page does that to the tail pages of a folio
+      if (after === UNKNOWN || after === this.counts.before[at] || op === OP.set) continue;
+      if (this.life >= 0 || isUnderflow(after) || !isBaseLost(this.rule, after)) continue;
+      facts.gone++;
+      this.broken.add(page, at, 'baseLost');
     }
+  }
+
+  /** The invariants that one event can break, whatever life it belongs to. */
+  private check(op: Op, at: number, facts: PageFacts): void {
+    const [before, after] = [this.counts.before[at], this.counts.after[at]];
+    const told = before !== UNKNOWN && after !== UNKNOWN;
+    if (told && after !== before && isUnderflow(after)) {
+      facts.underflows++;
+      if (!isUnderflow(before)) this.broken.add(this.page, at, 'belowZero');
+    }
+    if (told && isTakenFree(op, before, after, this.firstByGet || !this.emptied)) {
+      this.broken.add(this.page, at, 'takenFree');
+    }
+    if (before !== after || op === OP.set) this.emptied = after === 0 && op !== OP.freeze && op !== OP.set;
+    if (!this.ordinary) return;
+    if (isFreedTwice(op, this.freed)) this.broken.add(this.page, at, 'freedTwice');
+    const last = at > this.index.starts[this.page] ? this.counts.after[at - 1] : UNKNOWN;
+    if (last !== UNKNOWN && isFreedInUse(op, last)) this.broken.add(this.page, at, 'freedInUse');
+    if (op === OP.free) this.freed = true;
+    else if (op === OP.alloc || op === OP.set || before !== after) this.freed = false;
   }
 
   private op(at: number): Op {

@@ -23,6 +23,8 @@ export interface Rebuilt {
   swapped: number;
   /** places where the count does not follow from the events: some are missing */
   jumps: number;
+  /** position of the first of them, -1 for none */
+  jumped: number;
   /** events whose `count=` is another value: read late, while another CPU went on */
   late: number;
 }
@@ -98,10 +100,15 @@ export class Counts {
         count = this.before[again];
         at = again - 1;
       } else if (!this.agreesLater(at, count)) {
-        result.jumps++;
+        this.jump(late, result);
         count += this.shift(late, at, this.evidence(at) - count);
       }
     }
+  }
+
+  private jump(at: number, result: Rebuilt): void {
+    result.jumps++;
+    if (result.jumped < 0) result.jumped = at;
   }
 
   private wish(lawful: boolean, shownFrom: number, shownTo: number): Wish {
@@ -198,7 +205,7 @@ export class Counts {
     const told = this.told(at);
     if (count !== UNKNOWN && !this.possible(at, count)) {
       // what was only read proves nothing
-      if (!this.resting) result.jumps++;
+      if (!this.resting) this.jump(at, result);
       this.before[at] = this.mended(at, told);
     } else if (told !== UNKNOWN && !isStore(op) && count === UNKNOWN) this.before[at] = told - this.delta(at);
     if (told !== UNKNOWN) this.resting = false;

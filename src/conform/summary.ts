@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The lives of a whole recording, counted per kind of page. */
 import type { KernelVersion } from '../spec/kernel-version.js';
+import { UNKNOWN } from '../spec/ops.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
+import type { Broken } from './broken.js';
 import { LIFE, LifeFinder, type Lives, type PageFacts } from './lives.js';
 import { indexPages, type PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
 import type { Counts } from './rebuild.js';
+import { type Trust, trustOf } from './trust.js';
 
 /** One kind of page. The lives obey `underWay + began === ended + endUnseen + open`. */
 export interface KindSummary {
@@ -54,6 +57,9 @@ export interface LivesOf {
   facts: Uint8Array;
   /** lives of page `p` are `[firstLife[p], firstLife[p + 1])` */
   firstLife: Uint32Array;
+  /** where invariants were broken */
+  broken: Broken;
+  trust: Trust;
   kinds: KindSummary[];
   /** ZONE_DEVICE kinds that were left out because the kernel is not known */
   skipped: PageKind[];
@@ -92,8 +98,24 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   }
   countLives(finder.lives, byKind);
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
-  const { lives, counts } = finder;
-  return { index, lives, counts, facts: bits, firstLife, kinds, skipped: [...skipped] };
+  const { lives, counts, broken } = finder;
+  const trust = trustOf(recording, index, adrift(bits, finder, index));
+  return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped: [...skipped] };
+}
+
+/** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
+function adrift(facts: Uint8Array, { broken, counts }: LifeFinder, { shapes, effects }: PageIndex): number {
+  let pages = 0;
+  for (const bits of facts) if (bits & FACT.jump) pages++;
+  let last = -1;
+  for (let breach = 0; breach < broken.length; breach++) {
+    const [page, at] = [broken.page[breach], broken.at[breach]];
+    const seen = effects.seen[shapes[at]];
+    if (page === last || facts[page] & FACT.jump || seen === UNKNOWN || seen === counts.after[at]) continue;
+    last = page;
+    pages++;
+  }
+  return pages;
 }
 
 function factBits({ basis, jumps, underflows }: PageFacts): number {

@@ -7,55 +7,18 @@
  */
 import { PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
 import { unexplained } from '../spec/expected.js';
-import { isUnderflow } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
 import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
+import { breaches } from './breaches.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';
 import { type PageState, stateAt } from './page-state.js';
 import { Sites } from './sites.js';
 import { FACT, type LivesOf } from './summary.js';
+import type { Fault, Reason, Suspicion, Unjudged } from './suspicion.js';
 import { Tasks } from './tasks.js';
-
-/** Weakest last. The third is said where events are missing, the last where somebody may give back later; they accuse nobody. */
-export const CONFIDENCES = ['certain', 'likely', 'if nothing was lost', 'possible'] as const;
-export type Confidence = (typeof CONFIDENCES)[number];
-
-export const isAccusation = (confidence: Confidence): boolean => confidence === 'certain' || confidence === 'likely';
-
-/** Worst first. */
-export const FAULTS = ['below zero', 'pin', 'reference', 'allocation'] as const;
-export type Fault = (typeof FAULTS)[number];
-
-/** Why a page is suspected; src/cli has the sentences. */
-export type Reason =
-  | 'negative'
-  | 'unmapped'
-  | 'aboveIdle'
-  | 'takerGone'
-  | 'neverGivenBack'
-  | 'untouched'
-  | 'longerThanUsual';
-
-/** Why an open reference is not judged. */
-export type Unjudged = 'inUse' | 'pending' | 'large' | 'young' | 'device' | 'taker';
-
-/** One page under suspicion. */
-export interface Suspicion {
-  page: number;
-  fault: Fault;
-  confidence: Confidence;
-  reasons: Reason[];
-  references: number;
-  /** the call path that took, 0 for unknown */
-  site: number;
-  /** events that took, and the last event of the page (for a negative count: the one that did it) */
-  rows: number[];
-  /** time of the oldest open reference, where it was seen to be taken */
-  since: number | undefined;
-}
 
 /** without stacks a page must have been left alone for so long (ns): a reference of a moment is none that leaked */
 const QUIET = 1e6;
@@ -93,16 +56,16 @@ export class Suspects {
   /** All suspicions, in the order of the pages' first events. */
   find(): Suspicion[] {
     const found: Suspicion[] = [];
-    const { index, facts } = this.lives;
+    const { index } = this.lives;
     const open: number[] = [];
     for (let page = 0; page < index.pages.length; page++) {
       const kind = this.kindOf(index.pages[page]);
       if (kind !== 'ordinary' && !this.kernel) continue;
       if (this.stacks) this.walk(page, kind);
       if (this.only && this.only[page] === 0) continue;
-      if (facts[page] & FACT.underflow) this.negative(page, found);
       if (this.isOpen(page)) open.push(page);
     }
+    found.push(...breaches(this.recording, this.lives, this.kernel, this.sites, this.kindOf, this.only));
     this.ledger.learn(false);
     const first = this.judgeAll(open);
     if (!this.asked) return [...found, ...first];
@@ -136,33 +99,6 @@ export class Suspects {
     const { lives, firstLife } = this.lives;
     const last = firstLife[page + 1] - 1;
     return last >= firstLife[page] && lives.end[last] < 0 && !(lives.marks[last] & LIFE.endUnseen);
-  }
-
-  private negative(page: number, found: Suspicion[]): void {
-    const { index, counts, facts, lives, firstLife } = this.lives;
-    for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
-      const [before, after] = [counts.before[at], counts.after[at]];
-      if (after === UNKNOWN || !isUnderflow(after) || before < 0) continue;
-      let confidence: Confidence = 'certain';
-      for (let life = firstLife[page]; life < firstLife[page + 1]; life++) {
-        if (lives.marks[life] & (LIFE.loss | LIFE.jump)) confidence = 'if nothing was lost';
-      }
-      if (confidence === 'certain' && !(facts[page] & FACT.returned)) confidence = 'likely';
-      const row = index.rows[at];
-      const rows = at > index.starts[page] ? [index.rows[at - 1], row] : [row];
-      const site = this.sites.of(row);
-      found.push({
-        page,
-        fault: 'below zero',
-        confidence,
-        reasons: ['negative'],
-        references: after,
-        site,
-        rows,
-        since: undefined,
-      });
-      return;
-    }
   }
 
   private judge(page: number, kind: PageKind): Suspicion | Unjudged {

@@ -7,17 +7,18 @@ import type { Recording } from '../trace/recording.js';
 import { eventOf, type PageEvent } from './page-life.js';
 import type { RangeMap } from './ranges.js';
 import type { LivesOf } from './summary.js';
+import { Suspects } from './suspects.js';
 import {
   CONFIDENCES,
   type Confidence,
   FAULTS,
   type Fault,
   isAccusation,
+  isBreach,
   type Reason,
-  Suspects,
   type Suspicion,
   type Unjudged,
-} from './suspects.js';
+} from './suspicion.js';
 
 export interface Suspect {
   fault: Fault;
@@ -71,6 +72,7 @@ export function judge(
   const suspects = new Suspects(recording, lives, kernel, (pfn) => ranges.kindOf(pfn), stacks, only);
   const groups = new Map<string, Suspicion[]>();
   for (const suspicion of suspects.find()) {
+    if (lives.trust.incomplete && suspicion.confidence !== 'possible') suspicion.confidence = 'if nothing was lost';
     const { fault, confidence, references, site, reasons, page } = suspicion;
     const kind = ranges.kindOf(lives.index.pages[page]);
     const key = [fault, confidence, kind, references, site, reasons].join(' ');
@@ -115,7 +117,7 @@ function tell(
   const tasks = new Set<string>();
   let oldest: number | undefined;
   for (const { rows, since, fault } of group) {
-    const row = fault === 'below zero' ? rows[rows.length - 1] : rows[0];
+    const row = isBreach(fault) ? rows[rows.length - 1] : rows[0];
     if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm(row)) || '<...>'}-${events.pid(row)}`);
     if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;
   }
