@@ -7,6 +7,7 @@ import { deflateSync } from 'node:zlib';
 import { openDat } from '../src/trace/dat.js';
 import { type DatFile, unpack } from '../src/trace/dat-parts.js';
 import { type Codecs, Notes } from '../src/trace/recording.js';
+import { sourceOf } from '../src/trace/source.js';
 
 export interface DatParts {
   version: 6 | 7;
@@ -86,7 +87,7 @@ export class Bytes {
 
 /** The parts of a real file, ready to be written in another way. */
 export function partsOf(bytes: Uint8Array, codecs: Codecs): DatParts {
-  const file = openDat(bytes, codecs, new Notes());
+  const file = openDat(sourceOf(bytes), codecs, new Notes());
   if (!file) throw new Error('no trace.dat');
   const systems = new Map<string, string[]>();
   for (const { system, text } of file.formats.values()) {
@@ -110,20 +111,20 @@ export function partsOf(bytes: Uint8Array, codecs: Codecs): DatParts {
       name,
       cpus: areas.map(({ cpu, offset, size }) => ({
         cpu,
-        pages: compressed ? unpackArea(file, offset, size) : bytes.slice(offset, offset + size),
+        pages: compressed ? unpackArea(file, bytes, offset, size) : bytes.slice(offset, offset + size),
       })),
     })),
   };
 }
 
-function unpackArea(file: DatFile, offset: number, size: number): Uint8Array {
+function unpackArea(file: DatFile, bytes: Uint8Array, offset: number, size: number): Uint8Array {
   const out = new Bytes(true);
   if (size === 0) return out.done();
-  const view = new DataView(file.bytes.buffer, file.bytes.byteOffset);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   let at = offset + 4;
   for (let left = view.getUint32(offset, file.little); left > 0; left--) {
     const packed = view.getUint32(at, file.little);
-    out.raw(unpack(file, file.bytes.subarray(at + 8, at + 8 + packed), view.getUint32(at + 4, file.little)));
+    out.raw(unpack(file, bytes.subarray(at + 8, at + 8 + packed), view.getUint32(at + 4, file.little)));
     at += 8 + packed;
   }
   return out.done();

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A bounded reader over bytes in either byte order, and the one exception by which the readers of this folder leave a
- * damaged part. It never reads outside its window; it knows no format.
+ * damaged part. It never reads outside its bounds; it knows no format.
  */
+import { type Source, sourceOf } from './source.js';
 
 /** A part of the file cannot be read; caught inside src/trace and turned into a diagnostic, it never leaves the folder. */
 export class Damaged extends Error {
@@ -28,17 +29,28 @@ export function asciiOf(bytes: Uint8Array, from = 0, to = bytes.length): string 
   return latin1.decode(bytes.subarray(from, to));
 }
 
-/** Reads forward through `bytes[start, end)`; every method throws Damaged where the window ends too early. */
+/** what is fetched at once of a file */
+const WINDOW = 1 << 16;
+
+/** Reads forward through `[pos, end)` of a source; every method throws Damaged where that ends too early. */
 export class ByteReader {
-  readonly view: DataView;
+  readonly source: Source;
+  readonly end: number;
+  /** the part of the source that is at hand: `[base, base + bytes.length)` */
+  private bytes: Uint8Array;
+  private base = 0;
+  private view: DataView;
 
   constructor(
-    readonly bytes: Uint8Array,
+    from: Source | Uint8Array,
     public little: boolean,
     public pos = 0,
-    readonly end: number = bytes.length,
+    end?: number,
   ) {
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.source = sourceOf(from);
+    this.end = Math.min(end ?? this.source.size, this.source.size);
+    this.bytes = from instanceof Uint8Array ? from : new Uint8Array(0);
+    this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
   }
 
   get left(): number {
@@ -51,54 +63,71 @@ export class ByteReader {
     this.pos = to;
   }
 
-  /** Takes `size` bytes and returns where they begin. */
+  /** Passes over `size` bytes and returns where they begin. */
   skip(size: number): number {
     if (!(size >= 0 && size <= this.end - this.pos)) {
-      throw new Damaged(`${size} bytes expected, ${this.end - this.pos} left`, this.pos);
+      throw new Damaged(`${size} bytes expected, ${Math.max(0, this.end - this.pos)} left`, this.pos);
     }
     const at = this.pos;
     this.pos += size;
     return at;
   }
 
-  take(size: number): Uint8Array {
+  /** Passes over `size` bytes and returns where they are in `bytes`. */
+  private fetch(size: number): number {
     const at = this.skip(size);
+    if (at < this.base || at + size > this.base + this.bytes.length) {
+      const wanted = Math.max(size, Math.min(WINDOW, this.end - at));
+      const bytes = new Uint8Array(wanted);
+      const got = this.source.read(at, bytes);
+      if (got < size) throw new Damaged(`${size} bytes expected, ${got} could be read`, at);
+      this.bytes = bytes.subarray(0, got);
+      this.base = at;
+      this.view = new DataView(bytes.buffer, 0, got);
+    }
+    return at - this.base;
+  }
+
+  /** The next `size` bytes: not a copy where they were in memory. */
+  take(size: number): Uint8Array {
+    const at = this.fetch(size);
     return this.bytes.subarray(at, at + size);
   }
 
   u8(): number {
-    return this.bytes[this.skip(1)];
+    const at = this.fetch(1);
+    return this.bytes[at];
   }
 
   u16(): number {
-    return this.view.getUint16(this.skip(2), this.little);
+    const at = this.fetch(2);
+    return this.view.getUint16(at, this.little);
   }
 
   u32(): number {
-    return this.view.getUint32(this.skip(4), this.little);
+    const at = this.fetch(4);
+    return this.view.getUint32(at, this.little);
   }
 
   /** As a number: exact up to 2^53, and whoever takes it for a size or an offset finds larger ones out of bounds. */
   u64(): number {
-    const at = this.skip(8);
-    const first = this.view.getUint32(at, this.little);
-    const second = this.view.getUint32(at + 4, this.little);
+    const first = this.u32();
+    const second = this.u32();
     return this.little ? second * 4294967296 + first : first * 4294967296 + second;
   }
 
   u64big(): bigint {
-    return this.view.getBigUint64(this.skip(8), this.little);
+    const at = this.fetch(8);
+    return this.view.getBigUint64(at, this.little);
   }
 
   /** NUL-terminated ASCII, at most `limit` bytes. */
   cstring(limit = 4096): string {
-    const stop = Math.min(this.end, this.pos + limit);
-    for (let at = this.pos; at < stop; at++) {
-      if (this.bytes[at] !== 0) continue;
-      const text = asciiOf(this.bytes, this.pos, at);
-      this.pos = at + 1;
-      return text;
-    }
-    throw new Damaged('a name has no end', this.pos);
+    const from = this.pos;
+    const part = this.take(Math.min(limit, this.left));
+    const length = part.indexOf(0);
+    this.pos = length < 0 ? from : from + length + 1;
+    if (length < 0) throw new Damaged('a name has no end', from);
+    return asciiOf(part, 0, length);
   }
 }

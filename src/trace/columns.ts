@@ -3,6 +3,7 @@
  * The events of a recording as typed-array columns: one row an event, in the order of time, whatever file it came from.
  * It holds values, it does not interpret them: what `val` means is the business of src/spec.
  */
+import type { Batch } from './batch.js';
 import type { EventFormat } from './format.js';
 import { ByteInterner, grown, WordInterner } from './intern.js';
 import { FIELD, PageTable, SHAPE_WORDS, Shapes, Whos } from './shapes.js';
@@ -42,9 +43,12 @@ export class Columns {
   who = new Int32Array(this.capacity);
   /** 1 + the id of the stack: memory that nobody writes costs nothing */
   private stacks = new Int32Array(this.capacity);
-  readonly shapes = new Shapes();
-  readonly whos = new Whos();
-  readonly pages = new PageTable();
+
+  constructor(
+    readonly shapes = new Shapes(),
+    readonly whos = new Whos(),
+    readonly pages = new PageTable(),
+  ) {}
 
   /** Appends a row without a page, a stack or a record, and returns its number. */
   push(time: number, who: number, shape: number): number {
@@ -121,6 +125,34 @@ export class Columns {
     return page < -1 ? -2 - page : -1;
   }
 
+  /** Appends the events `[from, to)` of a batch and writes their rows into `rows`. */
+  append(batch: Batch, from: number, to: number, rows: Int32Array): void {
+    let row = this.length;
+    if (row + to - from > this.capacity) this.reserve(Math.max(row * 2, row + to - from));
+    const { time, page, shape, who, stacks } = this;
+    for (let at = from; at < to; at++, row++) {
+      time[row] = batch.time[at];
+      page[row] = batch.page[at];
+      shape[row] = batch.shape[at];
+      who[row] = batch.who[at];
+      // memory that nobody writes costs nothing
+      if (batch.stack[at] !== 0) stacks[row] = batch.stack[at];
+      rows[at] = row;
+    }
+    this.length = row;
+  }
+
+  /** Gives back room beyond twice the rows. */
+  trim(): void {
+    if (this.capacity <= Math.max(1024, this.length * 2)) return;
+    this.capacity = Math.max(1024, this.length);
+    this.time = this.time.subarray(0, this.capacity);
+    this.page = this.page.subarray(0, this.capacity);
+    this.shape = this.shape.subarray(0, this.capacity);
+    this.who = this.who.subarray(0, this.capacity);
+    this.stacks = this.stacks.subarray(0, this.capacity);
+  }
+
   /** Makes room for so many rows at once. */
   reserve(rows: number): void {
     if (rows <= this.capacity) return;
@@ -143,7 +175,7 @@ export class Extras {
   private static readonly LIMIT = 1 << 30;
 
   /** Keeps `bytes[from, to)`; returns its handle, -1 when it cannot be kept. */
-  add(bytes: Uint8Array, from: number, to: number): number {
+  add(bytes: Uint8Array, from = 0, to = bytes.length): number {
     const length = Math.min(to - from, 0xffff);
     const at = this.size;
     if (at + length + 2 > Extras.LIMIT) return -1;

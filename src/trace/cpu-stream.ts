@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Walks the sub-buffers ("pages") of one CPU event by event (kernel/trace/ring_buffer.c, libtraceevent
- * src/kbuffer-parse.c). It stands on one event at a time and allocates nothing per event; chunks of a compressed file are
- * unpacked when they are reached.
+ * Walks the sub-buffers ("pages") of one CPU (kernel/trace/ring_buffer.c, libtraceevent src/kbuffer-parse.c): fetches a few of
+ * them at a time, or unpacks a chunk of a compressed file, enters one page after the other and knows its time. The events
+ * inside a page are decode.ts's; what is rare among them (padding, time stamps) is here.
  */
 import { ByteReader, Damaged } from './bytes.js';
 import { type CpuArea, type DatBuffer, type DatFile, unpack } from './dat-parts.js';
 
-const PADDING = 29;
+export const PADDING = 29;
 const TIME_EXTEND = 30;
 const COMMIT_MASK = 0x07ffffff;
 const MISSED_EVENTS = 0x80000000;
 const MISSED_STORED = 0x40000000;
 /** trace-cmd packs ten trace pages a chunk; sub-buffers can be made larger than a page since 6.8 */
 const MAX_CHUNK = 16 << 20;
+/** bytes of an uncompressed file that are fetched at once: they stay in the CPU's cache until they are decoded */
+const WINDOW = 128 << 10;
 const TWO_32 = 4294967296;
 
 /** Time zero of a recording and what may still be unpacked, shared by its streams; the first page that is read sets it. */
@@ -25,36 +27,36 @@ export interface Origin {
   budget: number;
 }
 
-/** One CPU's events; `next()` moves, the public fields describe the event it stands on. */
+/** One CPU's pages. All positions are in 32-bit words: whatever the ring buffer stores begins at one. */
 export class CpuStream {
   readonly cpu: number;
-  /** time of the event, relative to the base */
+  readonly little: boolean;
+  /** time of the event before `pos`, relative to the base */
   time = 0;
-  view: DataView;
-  bytes: Uint8Array;
-  /** the payload, that is struct trace_entry and what follows, is `bytes[start, end)` */
-  start = 0;
-  end = 0;
-  /** events lost right before this one: a number, -1 if the kernel did not say, 0 for none; the reader resets it */
+  /** what is at hand, as numbers of this machine and as the bytes of the same memory */
+  words: Int32Array = new Int32Array(0);
+  bytes: Uint8Array = new Uint8Array(0);
+  /** the next event, and the end of its page */
+  pos = 0;
+  pageEnd = 0;
+  /** events lost right before `pos`: a number, -1 if the kernel did not say, 0 for none; who takes note of it resets it */
   missed = 0;
-  /** last row of the columns that came from this stream, for losses */
-  lastRow = -1;
-  /** for attaching stacks: row and pid of the latest event without a stack, by context (task, softirq, hardirq, NMI) */
-  readonly openRow = new Int32Array(4).fill(-1);
-  readonly openPid = new Int32Array(4);
 
-  private readonly little: boolean;
+  /** the task of the event decoded last and its number: mostly that of the next */
+  lastPid = 0;
+  lastWho = -1;
+
+  /** where its data begins in the file */
+  readonly begin: number;
   private readonly pageSize: number;
-  private chunksLeft: number;
-  private areaPos: number;
-  private readonly areaEnd: number;
+  private chunksLeft = 0;
+  /** stands behind what was fetched */
+  private readonly reader: ByteReader;
   /** the file ends inside this CPU's data */
   private readonly cut: boolean;
   /** the part of `bytes` that holds pages not yet entered */
   private pagesPos = 0;
   private pagesEnd = 0;
-  private pos = 0;
-  private pageEnd = 0;
   private high = 0;
 
   constructor(
@@ -63,82 +65,84 @@ export class CpuStream {
     area: CpuArea,
     private readonly origin: Origin,
   ) {
+    const { size } = file.source;
     this.cpu = area.cpu;
     this.little = file.little;
     this.pageSize = buffer.pageSize;
-    this.bytes = file.bytes;
-    this.view = new DataView(file.bytes.buffer, file.bytes.byteOffset, file.bytes.byteLength);
-    this.areaPos = Math.min(area.offset, file.bytes.length);
+    this.begin = Math.min(area.offset, size);
     // the size that trace-cmd writes for compressed data leaves out the chunk count in front
-    this.areaEnd = Math.min(area.offset + area.size + (buffer.compressed ? 4 : 0), file.bytes.length);
-    this.cut = area.offset + area.size > file.bytes.length;
-    this.chunksLeft = buffer.compressed ? this.chunkCount() : 0;
-    if (!buffer.compressed) {
-      this.pagesPos = this.areaPos;
-      this.pagesEnd = this.areaPos = this.areaEnd;
-    }
+    const end = Math.min(area.offset + area.size + (buffer.compressed ? 4 : 0), size);
+    this.reader = new ByteReader(file.source, file.little, this.begin, end);
+    this.cut = area.offset + area.size > size;
+    if (buffer.compressed && this.reader.left >= 4) this.chunksLeft = this.reader.u32();
+  }
+
+  /** Bytes that this CPU has in the file. */
+  get length(): number {
+    return this.reader.end - this.begin;
   }
 
   /** How far in the file it is. */
   get offset(): number {
-    return this.buffer.compressed ? this.areaPos : this.pagesPos;
+    return this.reader.pos;
   }
 
-  /** Moves to the next event that carries data; false at the end. */
-  next(): boolean {
-    const { little } = this;
-    for (;;) {
-      while (this.pos + 4 > this.pageEnd) if (!this.nextPage()) return false;
-      const { view, pos } = this;
-      const word = view.getUint32(pos, little);
-      const type = little ? word & 31 : word >>> 27;
-      const delta = little ? word >>> 5 : word & 0x07ffffff;
-      if (type > 0 && type < PADDING) {
-        this.time += delta;
-        this.start = pos + 4;
-        this.pos = this.end = pos + 4 + type * 4;
-      } else if (!this.special(type, delta)) continue;
-      if (this.end > this.pageEnd) {
-        this.breakPage('an event reaches beyond its page');
-        continue;
-      }
-      return true;
+  /** Enters the next page; false at the end of this CPU's data. */
+  nextPage(): boolean {
+    while (this.pagesEnd - this.pagesPos < this.file.layout.dataOffset + 4) {
+      if (this.buffer.compressed ? this.nextChunk() : this.nextWindow()) continue;
+      if (this.cut) this.missed = -1;
+      return false;
     }
+    const { words, little, origin } = this;
+    const page = this.pagesPos;
+    const limit = Math.min(page + this.pageSize, this.pagesEnd);
+    this.pagesPos = limit;
+    const first = words[page >> 2] >>> 0;
+    const second = words[(page >> 2) + 1] >>> 0;
+    this.high = little ? second : first;
+    const low = little ? first : second;
+    if (!origin.known) Object.assign(origin, { high: this.high, low, known: true });
+    this.time = (this.high - origin.high) * TWO_32 + (low - origin.low);
+    const { commitOffset, commitSize, dataOffset } = this.file.layout;
+    const commit = words[(page + commitOffset + (!little && commitSize === 8 ? 4 : 0)) >> 2];
+    const data = page + dataOffset;
+    let end = data + (commit & COMMIT_MASK);
+    if (end > limit) {
+      this.note(`a page of ${limit - page} bytes claims to hold ${commit & COMMIT_MASK}`);
+      end = limit;
+    }
+    this.pos = data >> 2;
+    this.pageEnd = end >> 2;
+    if (commit & MISSED_EVENTS) this.missed = this.missedEvents(commit, end, limit);
+    return true;
   }
 
-  /** Events with a length of their own, padding and time; true when it stands on data. */
-  private special(type: number, delta: number): boolean {
-    const { view, pos, little } = this;
-    if (type === PADDING && delta === 0) {
+  /** The number of lost events stands right behind the data, if at all. */
+  private missedEvents(commit: number, end: number, limit: number): number {
+    const { commitSize } = this.file.layout;
+    if (!(commit & MISSED_STORED) || end + commitSize > limit) return -1;
+    const events = this.words[(end + (!this.little && commitSize === 8 ? 4 : 0)) >> 2];
+    return events <= 0 ? -1 : events;
+  }
+
+  /** Padding and time: moves over the item of two words at `pos`. False where the page has no more. */
+  special(type: number, delta: number): boolean {
+    if ((type === PADDING && delta === 0) || this.pos + 2 > this.pageEnd) {
       this.pos = this.pageEnd;
       return false;
     }
-    if (pos + 8 > this.pageEnd) {
-      this.pos = this.pageEnd;
-      return false;
-    }
-    const value = view.getUint32(pos + 4, little);
-    if (type === 0) {
-      if (value < 4) {
-        this.breakPage('an event has no length');
-        return false;
-      }
-      this.time += delta;
-      this.start = pos + 8;
-      this.end = pos + 4 + value;
-      this.pos = Math.min(this.pageEnd, pos + 4 + Math.ceil(value / 4) * 4);
-      return true;
-    }
+    const value = this.words[this.pos + 1] >>> 0;
     if (type === PADDING) {
       this.time += delta;
-      this.pos = pos + 4 + Math.max(4, value);
+      this.pos = Math.min(this.pageEnd, this.pos + 1 + Math.ceil(Math.max(4, value) / 4));
     } else {
       // type 31 is an absolute time stamp
       if (type === TIME_EXTEND) this.time += value * 0x08000000 + delta;
       else this.absolute(value, delta);
-      this.pos = pos + 8;
+      this.pos += 2;
     }
-    return false;
+    return true;
   }
 
   /** 59 bits of the clock; the five above them are those of the running time. */
@@ -148,54 +152,27 @@ export class CpuStream {
     this.time = ((high >>> 0) - this.origin.high) * TWO_32 + (low - this.origin.low);
   }
 
-  /** Enters the next page; false at the end of this CPU's data. */
-  private nextPage(): boolean {
-    while (this.pagesEnd - this.pagesPos < this.file.layout.dataOffset + 4) {
-      if (this.nextChunk()) continue;
-      if (this.cut) this.missed = -1;
-      return false;
-    }
-    const { view, little, file } = this;
-    const page = this.pagesPos;
-    const limit = Math.min(page + this.pageSize, this.pagesEnd);
-    this.pagesPos = limit;
-    const first = view.getUint32(page, little);
-    const second = view.getUint32(page + 4, little);
-    this.high = little ? second : first;
-    const low = little ? first : second;
-    if (!this.origin.known) Object.assign(this.origin, { high: this.high, low, known: true });
-    this.time = (this.high - this.origin.high) * TWO_32 + (low - this.origin.low);
-    const { commitOffset, commitSize, dataOffset } = file.layout;
-    const wideBig = !little && commitSize === 8;
-    const commit = view.getUint32(page + commitOffset + (wideBig ? 4 : 0), little);
-    this.pos = page + dataOffset;
-    this.pageEnd = this.pos + (commit & COMMIT_MASK);
-    if (this.pageEnd > limit) {
-      this.note(`a page of ${limit - page} bytes claims to hold ${commit & COMMIT_MASK}`);
-      this.pageEnd = limit;
-    }
-    if (commit & MISSED_EVENTS) this.missed = this.missedEvents(commit, limit);
-    return true;
-  }
-
-  /** The number of lost events stands right behind the data, if at all. */
-  private missedEvents(commit: number, limit: number): number {
-    const { commitSize } = this.file.layout;
-    if (!(commit & MISSED_STORED) || this.pageEnd + commitSize > limit) return -1;
-    const wideBig = !this.little && commitSize === 8;
-    const events = this.view.getUint32(this.pageEnd + (wideBig ? 4 : 0), this.little);
-    return events === 0 || events > 0x7fffffff ? -1 : events;
+  /** Fetches some more pages of an uncompressed file; false when there are none. */
+  private nextWindow(): boolean {
+    const { reader } = this;
+    const { left } = reader;
+    if (left < this.file.layout.dataOffset + 4) return false;
+    const size = Math.min(left, Math.max(this.pageSize, WINDOW - (WINDOW % this.pageSize)));
+    this.room(size);
+    const got = this.file.source.read(reader.skip(size), this.bytes.subarray(0, size));
+    this.entered(got);
+    return got > 0;
   }
 
   /** Unpacks the next chunk that can be unpacked; false when there is none. */
   private nextChunk(): boolean {
-    while (this.chunksLeft-- > 0 && this.areaEnd - this.areaPos >= 8) {
-      const reader = new ByteReader(this.file.bytes, this.little, this.areaPos, this.areaEnd);
+    const { reader } = this;
+    while (this.chunksLeft-- > 0 && reader.left >= 8) {
       const packed = reader.u32();
       const size = reader.u32();
-      if (packed > reader.left) this.note(`a chunk of ${packed} bytes is cut after ${reader.left}`);
-      this.areaPos = reader.pos + Math.min(packed, reader.left);
       if (packed > reader.left) {
+        this.note(`a chunk of ${packed} bytes is cut after ${reader.left}`);
+        reader.skip(reader.left);
         this.missed = -1;
         return false;
       }
@@ -204,37 +181,71 @@ export class CpuStream {
         this.missed = -1;
         return false;
       }
+      const bytes = reader.take(packed);
       try {
-        this.bytes = unpack(this.file, reader.take(packed), size, MAX_CHUNK);
+        this.adopt(unpack(this.file, bytes, size, MAX_CHUNK));
       } catch (error) {
         if (!(error instanceof Damaged)) throw error;
         this.note(error.message);
         this.missed = -1;
         continue;
       }
-      this.view = new DataView(this.bytes.buffer, this.bytes.byteOffset, this.bytes.byteLength);
-      this.pagesPos = 0;
-      this.pagesEnd = this.bytes.length;
       return true;
     }
     return false;
   }
 
-  private chunkCount(): number {
-    if (this.areaEnd - this.areaPos < 4) return 0;
-    const reader = new ByteReader(this.file.bytes, this.little, this.areaPos, this.areaEnd);
-    this.areaPos += 4;
-    return reader.u32();
+  /** Makes unpacked bytes the window. */
+  private adopt(bytes: Uint8Array): void {
+    if (bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0) {
+      this.bytes = bytes;
+      this.words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2);
+    } else {
+      this.room(bytes.length);
+      this.bytes.set(bytes);
+    }
+    this.entered(bytes.length);
+  }
+
+  private room(size: number): void {
+    if (this.bytes.length >= size) return;
+    this.words = new Int32Array((size + 3) >> 2);
+    this.bytes = new Uint8Array(this.words.buffer);
+  }
+
+  /** The window holds `size` new bytes. */
+  private entered(size: number): void {
+    this.pagesPos = 0;
+    this.pagesEnd = size;
+    this.pos = this.pageEnd = 0;
+    if (this.little !== HOST_LITTLE) swapWords(this.words, (size + 3) >> 2);
   }
 
   /** Gives up the rest of a page: sizes chain, so nothing behind a wrong one can be found. */
-  private breakPage(why: string): void {
+  breakPage(why: string): void {
     this.note(`${why}; the rest of the page is left out`);
     this.pos = this.pageEnd;
     this.missed = -1;
   }
 
-  private note(what: string): void {
+  note(what: string): void {
     this.file.notes.add('RZ3004', `CPU ${this.cpu}: ${what}`);
+  }
+
+  /** A copy of `size` bytes at the word `from`, in the byte order of the file. */
+  record(from: number, size: number): Uint8Array {
+    if (this.little === HOST_LITTLE) return this.bytes.subarray(from * 4, from * 4 + size);
+    const words = this.words.slice(from, from + ((size + 3) >> 2));
+    swapWords(words, words.length);
+    return new Uint8Array(words.buffer, 0, size);
+  }
+}
+
+const HOST_LITTLE = new Uint8Array(new Uint32Array([1]).buffer)[0] === 1;
+
+function swapWords(words: Int32Array, count: number): void {
+  for (let at = 0; at < count; at++) {
+    const word = words[at];
+    words[at] = (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
   }
 }

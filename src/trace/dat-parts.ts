@@ -2,6 +2,7 @@
 /** What versions 6 and 7 of trace.dat share: the opened file, format files, options, unpacking (lib/trace-cmd/trace-input.c). */
 import { asciiOf, ByteReader, Damaged, textOf } from './bytes.js';
 import type { Codecs, Notes } from './recording.js';
+import type { Source } from './source.js';
 
 /** Where one CPU's data lies in the file. */
 export interface CpuArea {
@@ -27,7 +28,7 @@ export interface PageLayout {
 }
 
 export interface DatFile {
-  bytes: Uint8Array;
+  source: Source;
   version: number;
   little: boolean;
   longSize: number;
@@ -97,7 +98,14 @@ export function readHeaderInfo(file: DatFile, reader: ByteReader): void {
     const commitSize = Number(commit[2]) === 4 ? 4 : 8;
     const commitOffset = Number(commit[1]);
     const dataOffset = Number(data[1]);
-    if (commitOffset >= 8 && commitOffset <= 64 && dataOffset >= commitOffset + commitSize && dataOffset <= 256) {
+    const aligned = commitOffset % 4 === 0 && dataOffset % 4 === 0;
+    if (
+      aligned &&
+      commitOffset >= 8 &&
+      commitOffset <= 64 &&
+      dataOffset >= commitOffset + commitSize &&
+      dataOffset <= 256
+    ) {
       file.layout = { commitOffset, commitSize, dataOffset };
     }
   } else file.notes.add('RZ3003', 'events/header_page is not understood: the usual layout of sub-buffers is assumed');

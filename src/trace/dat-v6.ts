@@ -20,8 +20,12 @@ export function readBodyV6(file: DatFile, reader: ByteReader): void {
     readHeaderInfo(file, reader);
     readFtraceFormats(file, reader);
     readEventFormats(file, reader);
-    const symbols = reader.take(reader.u32());
-    file.kallsyms = () => symbols;
+    const size = reader.u32();
+    const symbols = reader.skip(size);
+    file.kallsyms = () => {
+      const read = () => new ByteReader(file.source, file.little, symbols).take(size);
+      return guard(file.notes, 'the symbols', read) ?? new Uint8Array(0);
+    };
     reader.skip(reader.u32()); // printk_formats
     file.cmdlines = reader.take(reader.u64());
     readOptionsAndData(file, reader);
@@ -41,8 +45,8 @@ function readOptionsAndData(file: DatFile, reader: ByteReader): void {
   addBuffer(file, reader, '', cpus);
   for (const { offset, name } of instances) {
     guard(file.notes, `the ring buffer ${JSON.stringify(name)}`, () => {
-      const at = new ByteReader(file.bytes, file.little);
-      at.seek(offset < file.bytes.length ? offset : swapped(offset));
+      const at = new ByteReader(file.source, file.little);
+      at.seek(offset < file.source.size ? offset : swapped(offset));
       if (!asciiOf(at.take(TAG_SIZE)).startsWith('flyrecord')) throw new Damaged('no data there', offset);
       addBuffer(file, at, name, cpus);
     });

@@ -86,7 +86,7 @@ function readOptions(file: DatFile, offset: number, parts: Map<number, number>):
 }
 
 function readHeader(file: DatFile, offset: number): Section {
-  const reader = new ByteReader(file.bytes, file.little);
+  const reader = new ByteReader(file.source, file.little);
   reader.seek(offset);
   const id = reader.u16();
   const compressed = (reader.u16() & COMPRESSED) !== 0;
@@ -97,7 +97,7 @@ function readHeader(file: DatFile, offset: number): Section {
 
 /** The content of a section that is not ring-buffer data, unpacked. */
 function content(file: DatFile, section: Section): Uint8Array {
-  const reader = new ByteReader(file.bytes, file.little);
+  const reader = new ByteReader(file.source, file.little);
   reader.seek(section.offset);
   if (!section.compressed) return reader.take(section.size);
   const packed = reader.u32();
@@ -125,7 +125,7 @@ function readBuffer(file: DatFile, data: Uint8Array): void {
 /** Sections follow each other: what a broken chain does not tell is found by walking over them. */
 function findSections(file: DatFile, from: number, parts: Map<number, number>): void {
   let offset = from;
-  while (offset + HEADER_SIZE <= file.bytes.length) {
+  while (offset + HEADER_SIZE <= file.source.size) {
     const section = readHeader(file, offset);
     if (section.id >= SECTION.headerInfo && section.id <= SECTION.cmdlines && !parts.has(section.id)) {
       parts.set(section.id, offset);
@@ -134,7 +134,7 @@ function findSections(file: DatFile, from: number, parts: Map<number, number>): 
       recoverBuffer(file, section);
     }
     if (section.id === SECTION.options) readLostOptions(file, offset);
-    if (!(section.size >= 0) || section.size > file.bytes.length) return;
+    if (!(section.size >= 0) || section.size > file.source.size) return;
     offset = section.offset + section.size;
   }
 }
@@ -150,11 +150,11 @@ function readLostOptions(file: DatFile, offset: number): void {
  * the numbers of the CPUs are then a guess in the order of the file.
  */
 function recoverBuffer(file: DatFile, section: Section): void {
-  const end = Math.min(file.bytes.length, section.offset + section.size);
+  const end = Math.min(file.source.size, section.offset + section.size);
   const { clock, pageSize } = file;
   const buffer: DatBuffer = { name: '', clock, pageSize, compressed: section.compressed, areas: [] };
   if (section.compressed) {
-    const reader = new ByteReader(file.bytes, file.little, Math.min(section.offset, end), end);
+    const reader = new ByteReader(file.source, file.little, Math.min(section.offset, end), end);
     while (reader.left > 4 && buffer.areas.length < 4096) {
       alignRun(reader, pageSize);
       if (reader.left < 12) break;
@@ -173,7 +173,7 @@ function splitByTime(file: DatFile, buffer: DatBuffer, from: number, end: number
   if (!(page >= 64)) return;
   let last = Number.POSITIVE_INFINITY;
   for (let at = Math.ceil(from / page) * page; at + 8 <= end && buffer.areas.length < 4096; at += page) {
-    const time = new ByteReader(file.bytes, file.little, at).u64();
+    const time = new ByteReader(file.source, file.little, at).u64();
     if (time < last) buffer.areas.push({ cpu: buffer.areas.length, offset: at, size: 0 });
     buffer.areas[buffer.areas.length - 1].size =
       Math.min(end, at + page) - buffer.areas[buffer.areas.length - 1].offset;
@@ -183,8 +183,12 @@ function splitByTime(file: DatFile, buffer: DatBuffer, from: number, end: number
 
 /** trace-cmd begins each run at a page of the file: zeros up to there are no run. */
 function alignRun(reader: Reader, pageSize: number): void {
-  if (reader.left < 4 || reader.view.getUint32(reader.pos, reader.little) !== 0 || !(pageSize >= 64)) return;
-  const next = Math.ceil((reader.pos + 1) / pageSize) * pageSize;
+  if (reader.left < 4 || !(pageSize >= 64)) return;
+  const at = reader.pos;
+  const zero = reader.u32() === 0;
+  reader.pos = at;
+  if (!zero) return;
+  const next = Math.ceil((at + 1) / pageSize) * pageSize;
   reader.pos = Math.min(next, reader.end);
 }
 

@@ -9,6 +9,7 @@ import { type DatFile, guard } from './dat-parts.js';
 import { readBodyV6 } from './dat-v6.js';
 import { readSectionsV7 } from './dat-v7.js';
 import type { Codecs, Notes } from './recording.js';
+import type { Source } from './source.js';
 
 export const DAT_MAGIC = [0x17, 0x08, 0x44, 0x74, 0x72, 0x61, 0x63, 0x69, 0x6e, 0x67] as const;
 
@@ -18,8 +19,8 @@ export function isDat(bytes: Uint8Array): boolean {
 }
 
 /** Everything but the events; undefined (with a note) where the head itself cannot be read. */
-export function openDat(bytes: Uint8Array, codecs: Codecs, notes: Notes): DatFile | undefined {
-  const reader = new ByteReader(bytes, true, DAT_MAGIC.length);
+export function openDat(source: Source, codecs: Codecs, notes: Notes): DatFile | undefined {
+  const reader = new ByteReader(source, true, DAT_MAGIC.length);
   const file = guard(notes, 'the head of the trace.dat', () => readHead(reader, codecs, notes));
   if (!file) return undefined;
   if (file.version === 6) readBodyV6(file, reader);
@@ -35,7 +36,7 @@ function readHead(reader: ByteReader, codecs: Codecs, notes: Notes): DatFile {
   const pageSize = reader.u32();
   const wide = longSize !== 4;
   return {
-    bytes: reader.bytes,
+    source: reader.source,
     version: Number(version),
     little: reader.little,
     longSize,

@@ -6,9 +6,10 @@
  */
 import { asciiOf, textOf } from './bytes.js';
 import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
-import { ByteInterner } from './intern.js';
+import { ByteInterner, grown } from './intern.js';
 import type { CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
 import { FIELD } from './shapes.js';
+import { type Source, sourceOf } from './source.js';
 import { isPageBody, TextFields } from './text-fields.js';
 import { LinePrefix } from './text-line.js';
 
@@ -23,11 +24,23 @@ const FOREIGN_LINES = 2000;
 const FOREIGN_BYTES = 1 << 20;
 const MAX_KINDS = 4096;
 
+/** a line beyond this is cut: none that is an event comes near */
+const MAX_LINE = 1 << 16;
+const WINDOW = 1 << 20;
+
 /** Reads ftrace text; of a file that is none the recording is empty and the notes say so. */
-export function readText(bytes: Uint8Array, notes: Notes, options: ReadOptions): Recording {
-  const reader = new TextReader(bytes, notes, options);
-  reader.run();
-  return reader.recording();
+export function readText(from: Uint8Array | Source, notes: Notes, options: ReadOptions): Recording {
+  const source = sourceOf(from);
+  const reader = new TextReader(notes);
+  const part = new Uint8Array(Math.min(WINDOW, source.size));
+  for (let at = 0; at < source.size && !reader.foreign; ) {
+    const got = source.read(at, part);
+    if (got === 0) break;
+    reader.add(part.subarray(0, got));
+    at += got;
+    options.progress?.(at, source.size);
+  }
+  return reader.finish();
 }
 
 /** What is remembered of each CPU while reading. */
@@ -37,7 +50,8 @@ interface CpuState extends CpuSummary {
   openPid: Int32Array;
 }
 
-class TextReader {
+/** Takes a text piece by piece, as a pipe gives it. */
+export class TextReader {
   private readonly events = new Columns();
   private readonly kinds: EventKind[] = [];
   /** of the fields pfn, val and ret, those that an event of the kind had when first met */
@@ -46,6 +60,7 @@ class TextReader {
   private readonly comms = new ByteInterner();
   private readonly flags = new ByteInterner();
   private readonly fields = new TextFields(this.flags);
+  private readonly places = { ...FIELD, kind: 0 as number };
   private readonly extras = new Extras();
   private readonly stacks = new StackTable('lines');
   private readonly cpus: CpuState[] = [];
@@ -66,38 +81,81 @@ class TextReader {
   private inStack = false;
   private frames = 0;
 
-  constructor(
-    private readonly bytes: Uint8Array,
-    private readonly notes: Notes,
-    private readonly options: ReadOptions,
-  ) {}
+  /** what is at hand: the beginning of a line, and what came after it */
+  private bytes: Uint8Array = new Uint8Array(0);
+  private size = 0;
+  private total = 0;
+  private last = NEWLINE;
+  /** nothing in it looks like a recording: the rest need not be read */
+  foreign = false;
 
-  run(): void {
-    const { bytes } = this;
-    for (let from = 0; from < bytes.length; ) {
-      let to = bytes.indexOf(NEWLINE, from);
-      if (to < 0) to = bytes.length;
-      this.line++;
-      if (to > from) this.read(from, to > from && bytes[to - 1] === 13 ? to - 1 : to);
-      if ((this.line & 0xffff) === 0) this.options.progress?.(from, bytes.length);
-      if (this.strange > 0 && this.events.length === 0 && (this.strange > FOREIGN_LINES || from > FOREIGN_BYTES)) break;
-      from = to + 1;
+  constructor(private readonly notes: Notes) {}
+
+  /** The next piece; it is not kept. */
+  add(part: Uint8Array): void {
+    if (part.length === 0) return;
+    this.total += part.length;
+    this.last = part[part.length - 1];
+    const end = part.lastIndexOf(NEWLINE) + 1;
+    if (end === 0) {
+      this.keep(part);
+      return;
     }
+    let from = 0;
+    if (this.size > 0) {
+      from = part.indexOf(NEWLINE) + 1;
+      this.keep(part.subarray(0, from));
+      this.lines(this.bytes, 0, this.size);
+      this.size = 0;
+    }
+    this.lines(part, from, end);
+    this.keep(part.subarray(end));
+  }
+
+  /** Keeps the beginning of a line. */
+  private keep(part: Uint8Array): void {
+    const room = MAX_LINE - this.size;
+    if (this.size + Math.min(room, part.length) > this.bytes.length) this.bytes = grown(this.bytes, MAX_LINE + 1);
+    this.bytes.set(part.subarray(0, room), this.size);
+    this.size += Math.min(room, part.length);
+  }
+
+  /** The whole lines in `bytes[from, end)`; the last may lack its end. */
+  private lines(bytes: Uint8Array, from: number, end: number): void {
+    const kept = this.bytes;
+    this.bytes = bytes;
+    for (let at = from; at < end && !this.foreign; ) {
+      let to = bytes.indexOf(NEWLINE, at);
+      if (to < 0 || to > end) to = end;
+      this.line++;
+      if (to > at) this.read(at, Math.min(at + MAX_LINE, bytes[to - 1] === 13 ? to - 1 : to));
+      if (this.strange > 0 && this.events.length === 0) {
+        this.foreign = this.strange > FOREIGN_LINES || this.total - end + at > FOREIGN_BYTES;
+      }
+      at = to + 1;
+    }
+    this.bytes = kept;
+  }
+
+  /** No more pieces: what was read. */
+  finish(): Recording {
+    if (this.size > 0) this.lines(this.bytes, 0, this.size);
     this.endStack();
     this.closing();
+    return this.recording();
   }
 
   private closing(): void {
-    const { bytes, notes } = this;
-    if (this.events.length === 0 && (this.strange > 0 || bytes.length === 0)) {
+    const { total, notes } = this;
+    if (this.events.length === 0 && (this.strange > 0 || total === 0)) {
       notes.add(
         'RZ3001',
-        bytes.length === 0 ? 'the file is empty' : 'this is no recording: neither a trace.dat nor ftrace text',
+        total === 0 ? 'the file is empty' : 'this is no recording: neither a trace.dat nor ftrace text',
         'give what `trace-cmd record` or `cat trace` wrote',
       );
       return;
     }
-    if (bytes.length > 0 && bytes[bytes.length - 1] !== NEWLINE) {
+    if (this.last !== NEWLINE) {
       notes.add('RZ3004', 'the text does not end with a line end: its last event may be cut');
     }
     const read = this.kinds.reduce((sum, kind) => sum + kind.count, 0);
@@ -200,9 +258,8 @@ class TextReader {
   }
 
   private row(cpu: CpuState, kind: number, body: number, to: number): void {
-    const { bytes, prefix, events, fields } = this;
+    const { bytes, prefix, events, fields, places } = this;
     const entry = this.kinds[kind];
-    const { scratch } = events.shapes;
     if (entry.has & HAS.pfn) {
       const has = fields.read(bytes, body, to);
       const required = this.required[kind];
@@ -211,14 +268,14 @@ class TextReader {
         return;
       }
       entry.has |= has & HAS.val ? has & ~HAS.order : has;
-      scratch.set(fields.words);
-    } else scratch.fill(0);
-    scratch[FIELD.kind] = kind;
+    } else fields.words.fill(0);
+    places.kind = kind;
     entry.count++;
     const comm = this.comms.intern(bytes, prefix.commFrom, prefix.commTo);
-    const row = events.push(this.time(), events.whos.intern(cpu.cpu, prefix.pid, comm), events.shapes.intern());
+    const shape = events.shapes.intern(fields.words, 0, places);
+    const row = events.push(this.time(), events.whos.intern(cpu.cpu, prefix.pid, comm), shape);
     if (!(entry.has & HAS.pfn)) events.setExtra(row, this.extras.add(bytes, body, to));
-    else if (fields.pfn >= 0) events.page[row] = events.pages.add(fields.pfn);
+    else if (fields.pfn >= 0) events.page[row] = events.pages.add(fields.pfn | 0, (fields.pfn / 4294967296) | 0);
     cpu.read++;
     cpu.lastRow = row;
     cpu.openRow[prefix.context] = row;
@@ -302,7 +359,7 @@ class TextReader {
     this.inStack = false;
   }
 
-  recording(): Recording {
+  private recording(): Recording {
     const seconds = BigInt(Number.isSafeInteger(this.base) ? this.base : 0);
     return {
       format: 'ftrace text',

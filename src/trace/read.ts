@@ -4,6 +4,7 @@ import { DAT_MAGIC, isDat } from './dat.js';
 import { readDat } from './read-dat.js';
 import { readText } from './read-text.js';
 import { type Codecs, Notes, type ReadOptions, type Recording } from './recording.js';
+import { type Source, sourceOf } from './source.js';
 
 /** Container formats, which the caller has to unpack (they differ between Node and a browser). */
 export type Container = 'gzip' | 'zstd' | 'xz';
@@ -19,15 +20,19 @@ export function containerOf(bytes: Uint8Array): Container | undefined {
 
 /**
  * Reads a recording: trace.dat 6 or 7, or ftrace text.
+ * @param from its bytes, or a source of them that is read piece by piece
  * @returns columns and diagnostics; no events and a diagnostic where the bytes are no recording
  */
-export function readRecording(bytes: Uint8Array, codecs: Codecs, options: ReadOptions = {}): Recording {
+export function readRecording(from: Uint8Array | Source, codecs: Codecs, options: ReadOptions = {}): Recording {
   const notes = new Notes();
-  if (isDat(bytes)) {
-    const recording = readDat(bytes, codecs, notes, options);
+  const source = sourceOf(from);
+  const head = new Uint8Array(Math.min(source.size, DAT_MAGIC.length));
+  source.read(0, head);
+  if (isDat(head)) {
+    const recording = readDat(source, codecs, notes, options);
     if (recording) return recording;
-  } else if (bytes.length > 0 && bytes.length < DAT_MAGIC.length && DAT_MAGIC.every((b, n) => (bytes[n] ?? b) === b)) {
+  } else if (head.length > 0 && head.length < DAT_MAGIC.length && head.every((byte, at) => byte === DAT_MAGIC[at])) {
     notes.add('RZ3001', 'the file ends inside the first ten bytes of a trace.dat');
   }
-  return readText(bytes, notes, options);
+  return readText(source, notes, options);
 }

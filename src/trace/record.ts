@@ -7,15 +7,17 @@ import type { EventKind } from './columns.js';
 import { HAS } from './columns.js';
 import { type EventFormat, type FormatField, fieldOf } from './format.js';
 
-/** Offsets into the record, -1 where the event has no such field. One shape for all events keeps the decoder fast. */
+/** Places in the record, in words; -1 where the event has no such field. One shape for all events keeps the decoder fast. */
 export interface Plan {
   kind: number;
   /** a kernel or user stack and not an event of its own */
   stack: 'no' | 'kernel' | 'user';
-  /** shorter records are damaged */
+  /** bytes; shorter records are damaged */
   least: number;
   pid: number;
+  /** common_flags: its word, and by how much that is shifted down */
   flags8: number;
+  flagsShift: number;
   /** 64-bit fields have two halves; of a 32-bit one the upper is -1 */
   pfn: number;
   pfnHigh: number;
@@ -42,9 +44,9 @@ export function planOf(format: EventFormat, kind: number, little: boolean): { pl
     kind,
     stack,
     pid: at(int(format, 'common_pid', 4)),
-    flags8: at(int(format, 'common_flags', 1)),
+    ...flagsOf(format, little),
     frames: stack === 'kernel' ? at(int(format, 'size', 4)) : -1,
-    frame: stack === 'kernel' ? (fieldOf(format, 'caller')?.offset ?? -1) : -1,
+    frame: stack === 'kernel' ? at(aligned(fieldOf(format, 'caller'))) : -1,
     word,
   };
   const pfn = int(format, 'pfn', 8) ?? int(format, 'pfn', 4);
@@ -58,6 +60,7 @@ const EMPTY: Plan = {
   least: 0,
   pid: -1,
   flags8: -1,
+  flagsShift: 0,
   pfn: -1,
   pfnHigh: -1,
   val: -1,
@@ -117,25 +120,34 @@ function wordSize(format: EventFormat): number {
   return caller.offset % 8 === 4 || caller.size === 32 ? 4 : 8;
 }
 
-/** A plain number field of that name and size. */
+/** A plain number field of that name and size, at its natural place: the kernel has no other. */
 function int(format: EventFormat, name: string, size: number): FormatField | undefined {
   const field = fieldOf(format, name);
-  return field && field.size === size && !field.array && field.offset < 0x10000 ? field : undefined;
+  return field && field.size === size && !field.array ? aligned(field) : undefined;
 }
 
-const at = (field: FormatField | undefined): number => field?.offset ?? -1;
+const aligned = (field: FormatField | undefined): FormatField | undefined =>
+  field && field.offset % Math.min(4, Math.max(1, field.size)) === 0 && field.offset < 0x10000 ? field : undefined;
+
+const at = (field: FormatField | undefined): number => (field === undefined ? -1 : field.offset >> 2);
 
 const lowHalf = (field: FormatField | undefined, little: boolean): number =>
-  field === undefined ? -1 : field.offset + (field.size === 8 && !little ? 4 : 0);
+  field === undefined ? -1 : at(field) + (field.size === 8 && !little ? 1 : 0);
 
 const highHalf = (field: FormatField | undefined, little: boolean): number =>
-  field?.size === 8 ? field.offset + (little ? 4 : 0) : -1;
+  field?.size === 8 ? at(field) + (little ? 1 : 0) : -1;
+
+function flagsOf(format: EventFormat, little: boolean): { flags8: number; flagsShift: number } {
+  const field = int(format, 'common_flags', 1);
+  const byte = (field?.offset ?? 0) & 3;
+  return { flags8: at(field), flagsShift: 8 * (little ? byte : 3 - byte) };
+}
 
 /** The end of the last field that the plan reads. */
 function leastOf(plan: Plan): number {
-  const { pid, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames } = plan;
-  const words = [pid, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames];
-  return Math.max(4, plan.flags8 + 1, ...words.map((offset) => offset + 4));
+  const { pid, flags8, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames } = plan;
+  const words = [pid, flags8, pfn, pfnHigh, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh, frames];
+  return Math.max(4, ...words.map((word) => word * 4 + 4));
 }
 
 /** A kind for `format`, not yet met. */

@@ -20,46 +20,74 @@ export const FIELD = {
 } as const;
 export const SHAPE_WORDS = 9;
 
-/** Distinct contents; the caller fills `scratch` (words by `FIELD`) and interns it. */
+/** Where the fields are in a record, in words; -1 for one that it lacks. */
+export interface Places {
+  kind: number;
+  val: number;
+  ret: number;
+  count: number;
+  mapcount: number;
+  flags: number;
+  flagsHigh: number;
+  mapping: number;
+  mappingHigh: number;
+}
+
+/** Distinct contents. */
 export class Shapes {
   size = 0;
   /** `SHAPE_WORDS` a shape */
   words = new Int32Array(SHAPE_WORDS * 64);
-  readonly scratch = new Int32Array(SHAPE_WORDS);
   private readonly slots = new Slots();
 
-  /** The number of the content in `scratch`. */
-  intern(): number {
-    const { scratch, slots } = this;
-    // independent products: a chain of them would wait for each
+  /**
+   * The number of the content of a record that begins at the word `start`. One long function: every event of a recording
+   * comes by, and numbers of 32 bits that are handed on cost an allocation.
+   */
+  intern(record: Int32Array, start: number, places: Places): number {
+    const { kind } = places;
+    const val = places.val < 0 ? 0 : record[start + places.val];
+    const ret = places.ret < 0 ? 0 : record[start + places.ret];
+    const count = places.count < 0 ? 0 : record[start + places.count];
+    const mapcount = places.mapcount < 0 ? 0 : record[start + places.mapcount];
+    const flags = places.flags < 0 ? 0 : record[start + places.flags];
+    const flagsHigh = places.flagsHigh < 0 ? 0 : record[start + places.flagsHigh];
+    const mapping = places.mapping < 0 ? 0 : record[start + places.mapping];
+    const mappingHigh = places.mappingHigh < 0 ? 0 : record[start + places.mappingHigh];
+    // products that do not wait for each other
     let hash =
-      (Math.imul(scratch[0] + 1, 0x9e3779b1) + Math.imul(scratch[1], 0x85ebca6b)) ^
-      (Math.imul(scratch[2], 0xc2b2ae35) + Math.imul(scratch[3], 0x27d4eb2f)) ^
-      (Math.imul(scratch[4], 0x165667b1) + Math.imul(scratch[5], 0x2c1b3c6d)) ^
-      (Math.imul(scratch[6], 0x297a2d39) + Math.imul(scratch[7], 0x369dea0f) + Math.imul(scratch[8], 0x5bd1e995));
+      Math.imul(kind ^ (count << 6) ^ (val << 18), 0x9e3779b1) ^
+      Math.imul(flags ^ (ret << 27), 0x85ebca6b) ^
+      Math.imul(mapping ^ (mapcount << 3), 0xc2b2ae35) ^
+      Math.imul(flagsHigh ^ (mappingHigh << 1), 0x27d4eb2f);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
     hash ^= hash >>> 13;
-    const mask = slots.ids.length - 1;
-    for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const id = slots.ids[slot];
-      if (id < 0) return this.add(slot, hash);
-      if (slots.hashes[slot] === hash && this.same(id)) return id;
+    const { ids } = this.slots;
+    const { words } = this;
+    const mask = ids.length - 1;
+    let slot = hash & mask;
+    for (let id = ids[slot]; id >= 0; id = ids[slot]) {
+      const at = id * SHAPE_WORDS;
+      if (
+        words[at + FIELD.count] === count &&
+        words[at + FIELD.val] === val &&
+        words[at + FIELD.kind] === kind &&
+        words[at + FIELD.flags] === flags &&
+        words[at + FIELD.mapping] === mapping &&
+        words[at + FIELD.mapcount] === mapcount &&
+        words[at + FIELD.ret] === ret &&
+        words[at + FIELD.mappingHigh] === mappingHigh &&
+        words[at + FIELD.flagsHigh] === flagsHigh
+      ) {
+        return id;
+      }
+      slot = (slot + 1) & mask;
     }
-  }
-
-  private same(id: number): boolean {
-    const { words, scratch } = this;
-    const at = id * SHAPE_WORDS;
-    for (let word = 0; word < SHAPE_WORDS; word++) if (words[at + word] !== scratch[word]) return false;
-    return true;
-  }
-
-  private add(slot: number, hash: number): number {
-    const id = this.size++;
-    if (this.size * SHAPE_WORDS > this.words.length) this.words = grown(this.words, this.size * SHAPE_WORDS);
-    this.words.set(this.scratch, id * SHAPE_WORDS);
-    this.slots.put(slot, hash, id);
-    return id;
+    const at = this.size * SHAPE_WORDS;
+    if (at + SHAPE_WORDS > this.words.length) this.words = grown(this.words, at + SHAPE_WORDS);
+    this.words.set([kind, val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh], at);
+    this.slots.put(slot, hash, this.size);
+    return this.size++;
   }
 }
 
@@ -105,39 +133,58 @@ export class PageTable {
   size = 0;
   /** by page: its number in the kernel; a double, since it can exceed 32 bits */
   pfn = new Float64Array(1024);
-  private slots = new Int32Array(4096).fill(-1);
+  /** 1 + the page (0: free) and the low half of its pfn, side by side: a look-up touches one line of the cache */
+  private slots = new Int32Array(8192);
+  private lastLow = 0;
+  private lastHigh = -1;
+  private last = -1;
 
-  /** The page of a pfn, which becomes known. */
-  add(pfn: number): number {
-    const slot = this.slotOf(pfn);
-    const known = this.slots[slot];
-    if (known >= 0) return known;
-    const page = this.size++;
-    if (page >= this.pfn.length) this.pfn = grown(this.pfn, page + 1);
-    this.pfn[page] = pfn;
-    this.slots[slot] = page;
-    if (this.size * 2 > this.slots.length) this.grow();
+  /** The page of a pfn, given as two 32-bit halves; it becomes known. */
+  add(low: number, high: number): number {
+    if (low === this.lastLow && high === this.lastHigh) return this.last;
+    const slot = this.slotOf(low, high);
+    let page = this.slots[slot] - 1;
+    if (page < 0) {
+      page = this.size++;
+      if (page >= this.pfn.length) this.pfn = grown(this.pfn, page + 1);
+      this.pfn[page] = (high >>> 0) * 4294967296 + (low >>> 0);
+      this.slots[slot] = page + 1;
+      this.slots[slot + 1] = low;
+      if (this.size * 4 > this.slots.length) this.grow();
+    }
+    this.lastLow = low;
+    this.lastHigh = high;
+    this.last = page;
     return page;
   }
 
   /** The page of a pfn, -1 for one that was not met. */
   find(pfn: number): number {
-    return this.slots[this.slotOf(pfn)];
+    return this.slots[this.slotOf(pfn | 0, Math.floor(pfn / 4294967296) | 0)] - 1;
   }
 
-  /** Neighbours stay together, sixteen to a cache line; the lines are scattered. */
-  private slotOf(pfn: number): number {
-    const mask = this.slots.length - 1;
-    const low = pfn >>> 0;
-    const line = Math.imul((low >>> 4) ^ (pfn / 4294967296), 0x9e3779b1) >>> 7;
-    for (let slot = ((line << 4) | (low & 15)) & mask; ; slot = (slot + 1) & mask) {
-      const page = this.slots[slot];
-      if (page < 0 || this.pfn[page] === pfn) return slot;
+  /** Neighbours stay together, eight to a cache line; the lines are scattered. */
+  private slotOf(low: number, high: number): number {
+    const { slots } = this;
+    const mask = slots.length / 2 - 1;
+    const line = Math.imul((low >>> 3) ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 6;
+    for (let at = ((line << 3) | (low & 7)) & mask; ; at = (at + 1) & mask) {
+      const page = slots[at * 2] - 1;
+      if (page < 0 || (slots[at * 2 + 1] === low && this.highOf(page) === high)) return at * 2;
     }
   }
 
+  private highOf(page: number): number {
+    return (this.pfn[page] / 4294967296) | 0;
+  }
+
   private grow(): void {
-    this.slots = new Int32Array(this.slots.length * 2).fill(-1);
-    for (let page = 0; page < this.size; page++) this.slots[this.slotOf(this.pfn[page])] = page;
+    this.slots = new Int32Array(this.slots.length * 2);
+    for (let page = 0; page < this.size; page++) {
+      const low = this.pfn[page] | 0;
+      const slot = this.slotOf(low, this.highOf(page));
+      this.slots[slot] = page + 1;
+      this.slots[slot + 1] = low;
+    }
   }
 }

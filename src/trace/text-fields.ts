@@ -39,7 +39,7 @@ function startsPfn(bytes: Uint8Array, from: number, to: number): boolean {
 export class TextFields {
   /** page number, -1 for none */
   pfn = -1;
-  /** as `Shapes.scratch` */
+  /** as a record of a trace.dat, all fields in the order of `FIELD` */
   readonly words = new Int32Array(SHAPE_WORDS);
 
   constructor(private readonly flags: ByteInterner) {}
