@@ -7,7 +7,6 @@ import { deflateSync } from 'node:zlib';
 import { openDat } from '../src/trace/dat.js';
 import { type DatFile, unpack } from '../src/trace/dat-parts.js';
 import { type Codecs, Notes } from '../src/trace/recording.js';
-import { sourceOf } from '../src/trace/source.js';
 
 export interface DatParts {
   version: 6 | 7;
@@ -87,7 +86,7 @@ export class Bytes {
 
 /** The parts of a real file, ready to be written in another way. */
 export function partsOf(bytes: Uint8Array, codecs: Codecs): DatParts {
-  const file = openDat(sourceOf(bytes), codecs, new Notes());
+  const file = openDat(bytes, codecs, new Notes());
   if (!file) throw new Error('no trace.dat');
   const systems = new Map<string, string[]>();
   for (const { system, text } of file.formats.values()) {

@@ -19,8 +19,8 @@ export function isDat(bytes: Uint8Array): boolean {
 }
 
 /** Everything but the events; undefined (with a note) where the head itself cannot be read. */
-export function openDat(source: Source, codecs: Codecs, notes: Notes): DatFile | undefined {
-  const reader = new ByteReader(source, true, DAT_MAGIC.length);
+export function openDat(from: Source | Uint8Array, codecs: Codecs, notes: Notes): DatFile | undefined {
+  const reader = new ByteReader(from, true, DAT_MAGIC.length);
   const file = guard(notes, 'the head of the trace.dat', () => readHead(reader, codecs, notes));
   if (!file) return undefined;
   if (file.version === 6) readBodyV6(file, reader);
