@@ -1,49 +1,149 @@
 // SPDX-License-Identifier: Apache-2.0
-/** The graph that a search walked: per state those that its steps lead to. Here too: which states can reach an end. */
+/**
+ * The graph that a search walked: per state those that its steps lead to. Here too: which states can reach an end.
+ *
+ * All in segments of shared memory. Each member of a search fills segments of its own, so that edges lie in no order; those
+ * of one state lie together, in the order of its steps.
+ */
+import { assert } from '../base/assert.js';
+import { BATCH } from './batch.js';
+import { WORD } from './control.js';
 
 const SEGMENT_BITS = 16;
 const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 
-/** Edges in the order of the states that they leave: state `i` has those from `first(i)` to `first(i + 1)`. */
+/** Segments that another thread does not have yet, and where they begin. */
+export interface EdgeParts {
+  states: number;
+  first: Uint32Array[];
+  degree: Uint16Array[];
+  edges: number;
+  targets: Int32Array[];
+}
+
 export class Edges {
-  count = 0;
   readonly #targets: Int32Array[] = [];
-  readonly #first: Float64Array[] = [];
-  #states = 0;
+  /** per state where its edges begin, and how many they are */
+  readonly #first: Uint32Array[] = [];
+  readonly #degree: Uint16Array[] = [];
+  readonly #control: Int32Array;
+  /** the segment that this member fills, how far, and from where on for which state */
+  #filling = -1;
+  #at = SEGMENT;
+  #from = 0;
+  #state = -1;
+
+  constructor(control: Int32Array) {
+    this.#control = control;
+  }
 
   get bytes(): number {
-    return (this.#targets.length * 4 + this.#first.length * 8) * SEGMENT;
+    return this.#bytesOf(this.#first.length, this.#targets.length);
   }
 
-  /** Bytes held at most once `more` edges are in and have been asked about. */
-  bytesWith(more: number): number {
-    return this.bytes + (Math.ceil(more / SEGMENT) * 4 + 8) * SEGMENT + this.#states;
+  /** Bytes held once there is room for the edges of so many states, in so many segments. */
+  bytesFor(states: number, segments: number): number {
+    return this.#bytesOf(Math.max(this.#first.length, Math.ceil(states / SEGMENT)), segments);
   }
 
-  /** Adds edges from `block + source[k]` to `target[k]`, the first `count`; sources come in order. */
+  #bytesOf(states: number, segments: number): number {
+    return (segments * 4 + states * (4 + 2)) * SEGMENT;
+  }
+
+  /** @returns how many segments are enough for so many more edges, each member filling one of its own */
+  segmentsFor(more: number, members: number): number {
+    const taken = Atomics.load(this.#control, WORD.edgeSegments);
+    return Math.max(this.#targets.length, taken + members + Math.ceil(more / (SEGMENT - BATCH)));
+  }
+
+  /** Makes room for the edges of so many states, in so many segments altogether; while no member is at work. */
+  makeRoom(states: number, segments: number): void {
+    while (this.#first.length * SEGMENT < states) {
+      this.#first.push(new Uint32Array(new SharedArrayBuffer(SEGMENT * 4)));
+      this.#degree.push(new Uint16Array(new SharedArrayBuffer(SEGMENT * 2)));
+    }
+    while (this.#targets.length < segments) {
+      this.#targets.push(new Int32Array(new SharedArrayBuffer(SEGMENT * 4)));
+    }
+    Atomics.store(this.#control, WORD.edgeRoom, this.#targets.length);
+  }
+
+  /** @returns what a thread lacks that has had the parts up to there */
+  partsFrom({ states, edges }: { states: number; edges: number }): EdgeParts {
+    const [first, degree, targets] = [
+      this.#first.slice(states),
+      this.#degree.slice(states),
+      this.#targets.slice(edges),
+    ];
+    return { states, first, degree, edges, targets };
+  }
+
+  attach({ first, degree, targets }: EdgeParts): void {
+    this.#first.push(...first);
+    this.#degree.push(...degree);
+    this.#targets.push(...targets);
+  }
+
+  /** @returns whether a whole batch of edges can be added; takes a segment for it if need be */
+  hasRoom(): boolean {
+    if (this.#at + BATCH <= SEGMENT) return true;
+    const next = Atomics.add(this.#control, WORD.edgeSegments, 1);
+    if (next >= Atomics.load(this.#control, WORD.edgeRoom)) {
+      Atomics.sub(this.#control, WORD.edgeSegments, 1);
+      return false;
+    }
+    this.#moveTo(next);
+    return true;
+  }
+
+  /** The edges of the state that is being added to have to lie together. */
+  #moveTo(segment: number): void {
+    const [old, from, to] = [this.#targets[this.#filling], this.#from & MASK, this.#at];
+    this.#filling = segment;
+    this.#at = 0;
+    this.#from = segment * SEGMENT;
+    if (this.#state < 0) return;
+    assert(to - from + BATCH <= SEGMENT, 'a state has more steps than a segment');
+    this.#targets[segment].set(old.subarray(from, to));
+    this.#at = to - from;
+  }
+
+  /** Adds edges from `block + source[k]` to `target[k]`, the first `count`; the sources of a block come in order. */
   addAll(block: number, source: Int32Array, target: Int32Array, count: number): void {
     for (let k = 0; k < count; k++) {
-      this.begin(block + source[k]);
-      const at = this.count & MASK;
-      if (at === 0) this.#targets.push(new Int32Array(new SharedArrayBuffer(SEGMENT * 4)));
-      this.#targets[Math.floor(this.count / SEGMENT)][at] = target[k];
-      this.count++;
+      const state = block + source[k];
+      if (state !== this.#state) {
+        this.finish();
+        this.#state = state;
+        this.#from = this.#filling * SEGMENT + this.#at;
+      }
+      this.#targets[this.#filling][this.#at++] = target[k];
     }
   }
 
-  /** Edges added from now on leave `state` or a later one: those before have all theirs. */
-  begin(state: number): void {
-    for (; this.#states <= state; this.#states++) {
-      const at = this.#states & MASK;
-      if (at === 0) this.#first.push(new Float64Array(new SharedArrayBuffer(SEGMENT * 8)));
-      this.#first[this.#states >>> SEGMENT_BITS][at] = this.count;
-    }
+  /** The state that was added to last has all its edges. */
+  finish(): void {
+    this.save();
+    this.#state = -1;
+  }
+
+  /** Notes what edges that state has so far. */
+  save(): void {
+    if (this.#state < 0) return;
+    const at = this.#state & MASK;
+    this.#first[this.#state >>> SEGMENT_BITS][at] = this.#from;
+    this.#degree[this.#state >>> SEGMENT_BITS][at] = this.#filling * SEGMENT + this.#at - this.#from;
   }
 
   /** @returns position of a state's first edge */
   first(state: number): number {
-    return state < this.#states ? this.#first[state >>> SEGMENT_BITS][state & MASK] : this.count;
+    return this.#first[state >>> SEGMENT_BITS][state & MASK];
+  }
+
+  /** @returns the position after its last edge; the same where it has none */
+  end(state: number): number {
+    return this.first(state) + this.#degree[state >>> SEGMENT_BITS][state & MASK];
   }
 
   target(edge: number): number {
@@ -53,9 +153,9 @@ export class Edges {
   /**
    * Sweeps over the states, from the last to the first and back, until nothing changes: most ways to an end go up.
    * @param states how many there are, each with its edges
-   * @returns the first state from which no state without edges can be reached, or -1
+   * @returns per state whether a state without edges can be reached from it
    */
-  firstWithoutEnd(states: number): number {
+  ending(states: number): Uint8Array {
     const ends = new Uint8Array(states);
     let left = states;
     for (let before = left + 1, up = false; left > 0 && left < before; up = !up) {
@@ -67,12 +167,12 @@ export class Edges {
         left--;
       }
     }
-    return ends.indexOf(0);
+    return ends;
   }
 
   #endsNow(state: number, ends: Uint8Array): boolean {
     const from = this.first(state);
-    const to = this.first(state + 1);
+    const to = this.end(state);
     for (let e = from; e < to; e++) if (ends[this.target(e)] === 1) return true;
     return from === to;
   }

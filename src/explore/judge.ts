@@ -50,6 +50,17 @@ export class Judge {
     return undefined;
   }
 
+  /** Tells others by `met` what was met, and learns from them. */
+  share(met: Uint8Array): void {
+    for (let i = 0; i < met.length; i++) {
+      if (this.met[i]) met[i] = 1;
+      else if (met[i] !== 0) {
+        this.met[i] = true;
+        this.#unmet--;
+      }
+    }
+  }
+
   #meet(state: Int32Array): void {
     this.#code.sometimes.forEach((predicate, i) => {
       if (this.met[i] || !predicate(state)) return;

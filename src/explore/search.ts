@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The search: breadth first over every interleaving, so that the first violation has the shortest path. Deterministic: tasks
- * in their order, choices counting up. A level in which something is found is walked to its end: what is counted does not
- * depend on the order within it.
+ * The search: breadth first over every interleaving, so that the first violation has the shortest path. A level in which
+ * something is found is walked to its end: what is counted does not depend on the order within it, nor on how many threads
+ * work on it, and neither does the path (finding.ts).
  *
- * Not here: taking steps (expand.ts), storing states (store.ts), what a finding is called and shown as (check.ts, path.ts).
+ * Not here: the work on a level (team.ts, member.ts), what a finding is called and shown as (check.ts, path.ts).
  */
 import { assert } from '../base/assert.js';
-import { type Batch, BLOCK, CAN_GO_ON, type Move, NOT_ENDED, toMove, WAITS_FOR_LOCK } from './batch.js';
-import { Edges } from './edges.js';
-import { Expander } from './expand.js';
-import { Judge } from './judge.js';
+import { BATCH, type Move, toMove } from './batch.js';
+import type { Edges } from './edges.js';
+import type { Expander } from './expand.js';
+import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
 import type { Model } from './model.js';
-import { type Storage, Store } from './store.js';
+import type { Storage, Store } from './store.js';
+import { type Helper, Team } from './team.js';
 import type { Bound } from './verdict.js';
+
+export type { Found };
 
 export interface Progress {
   states: number;
@@ -37,14 +40,9 @@ export interface SearchOptions {
   /** what 'time' is said to be */
   secondsMax?: number;
   onProgress?(progress: Progress): void;
+  /** threads that have come to help since it was last asked */
+  newcomers?(): Helper[];
 }
-
-export type Found =
-  /** a step that could not be ended properly: `moves` ends with it */
-  | { kind: 'site'; site: number }
-  | { kind: 'never' | 'finally'; property: number }
-  | { kind: 'terminal'; waitsForLock: boolean }
-  | { kind: 'cannot end' };
 
 export interface SearchResult {
   found?: Found;
@@ -62,153 +60,138 @@ export interface SearchResult {
   depth: number;
   /** all states, in the order in which they were found */
   store: Store;
+  /** threads that worked on it */
+  members: number;
 }
 
-/** A finding and where: after the way to `state`, and `move` if that is what fails. */
-interface Finding {
-  found: Found;
-  state: number;
-  move?: number;
-}
-
-const LOOK_UP_EVERY = 1 << 12;
+/** Rooms that are made at once: for an eighth more states than there are, and for these many at least. */
+const ROOM_SHARE = 8;
+const ROOM_LEAST = 1 << 14;
+/** Edges that a state is taken to have before any is known. */
+const EDGES_LIKELY = 4;
+const LOOK_UP_EVERY = 1 << 6;
 
 export function search(model: Model, options: SearchOptions = {}): SearchResult {
-  return new Search(model, options).run();
+  const one = new Search(model, options);
+  try {
+    return one.run();
+  } finally {
+    one.disband();
+  }
 }
 
 class Search {
   readonly #model: Model;
   readonly #options: SearchOptions;
+  readonly #team: Team;
   readonly #store: Store;
   readonly #edges: Edges | undefined;
   readonly #expander: Expander;
-  readonly #judge: Judge;
   readonly #statesMax: number;
   readonly #memoryMax: number;
-  #transitions = 0;
-  #depth = 0;
-  #first: Finding | undefined;
-  #stopped: SearchResult['stopped'];
+  /** level -> its first state */
+  readonly #levels: number[] = [];
+  #finding: Finding | undefined;
+  #stopped: Bound | undefined;
 
   constructor(model: Model, options: SearchOptions) {
-    const { encoding, code, canonical } = model;
-    const storage = options.storage ?? 'exact';
+    const { storage = 'exact', newcomers } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
-    this.#store = new Store(encoding.words, storage);
-    this.#edges = storage === 'exact' ? new Edges() : undefined;
-    this.#expander = new Expander(encoding, code, canonical);
-    this.#judge = new Judge(code, encoding, this.#expander.batch);
+    this.#team = new Team(model, { storage, statesMax: this.#statesMax, ...(newcomers && { newcomers }) });
+    this.#store = this.#team.store;
+    this.#edges = this.#team.edges;
+    this.#expander = this.#team.owner.expander;
   }
 
   run(): SearchResult {
-    const { batch } = this.#expander;
-    if (this.#hasRoom(1)) {
-      this.#expander.only(this.#model.initial);
-      this.#arrive(batch, -1);
+    if (this.#makeRoom(1)) {
+      this.#team.owner.first(this.#model.initial);
+      this.#finding = settle(this.#team, this.#levels, 1);
     }
-    let at = 0;
     let finishedDepth = -1;
-    for (; at < this.#store.count && !this.#first && !this.#stopped; this.#depth++) {
-      at = this.#level(at);
-      if (!this.#stopped) finishedDepth = this.#depth;
+    for (let at = 0; at < this.#store.count && !this.#finding && !this.#stopped; ) {
+      const end = this.#store.count;
+      this.#level(at, end);
+      if (!this.#stopped) finishedDepth++;
+      at = end;
     }
-    // the last level leads nowhere new
-    if (!this.#first && !this.#stopped) this.#findEndless();
+    if (!this.#finding && !this.#stopped && this.#edges) this.#finding = firstWithoutEnd(this.#team, this.#levels);
     return {
-      ...(this.#first && { found: this.#first.found }),
-      moves: this.#first ? this.#movesTo(this.#first) : [],
+      ...(this.#finding && { found: this.#finding.found }),
+      moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
       finishedDepth,
       endsChecked: this.#edges !== undefined && !this.#stopped,
-      met: this.#judge.met,
-      states: this.#store.count,
-      transitions: this.#transitions,
-      depth: Math.max(0, this.#depth - 1),
+      met: this.#team.owner.judge.met,
+      states: Math.min(this.#store.count, this.#statesMax),
+      transitions: this.#team.transitions,
+      depth: Math.max(0, this.#levels.length - 1),
       store: this.#store,
+      members: this.#team.members,
     };
   }
 
-  /** Looks at all states from `begin` on that are there by now. @returns where the next level begins */
-  #level(begin: number): number {
-    const end = this.#store.count;
-    for (let at = begin; at < end && !this.#stopped; ) {
-      if (at === begin || at % LOOK_UP_EVERY < BLOCK) this.#lookUp(at);
-      const count = Math.min(BLOCK, end - at, this.#store.leftInSegment(at));
-      if (this.#stopped) break;
-      this.#block(at, count);
-      at += count;
-      this.#store.release(at);
-    }
-    return end;
+  disband(): void {
+    this.#team.disband();
   }
 
-  #lookUp(at: number): void {
+  /** Looks at all states of a level, and settles what was found. */
+  #level(begin: number, end: number): void {
+    this.#levels.push(begin);
+    let blocks = 0;
+    const lookUp = (): void => {
+      if (blocks++ % LOOK_UP_EVERY === 0) this.#lookUp();
+    };
+    this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp });
+    if (this.#team.isStopped) this.#stopped ??= 'states';
+    this.#finding = settle(this.#team, this.#levels, end);
+    this.#team.owner.judge.share(this.#team.shared.met);
+    if (!this.#finding) this.#store.release(end);
+  }
+
+  #lookUp(): void {
     const { shouldStop, onProgress } = this.#options;
-    const states = this.#store.count;
+    const { frontier, transitions } = this.#team;
     const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
-    onProgress?.({ states, frontier: states - at, depth: this.#depth, transitions: this.#transitions, bytes });
-    this.#stopped ??= shouldStop?.();
+    onProgress?.({ states: this.#store.count, frontier, depth: this.#levels.length - 1, transitions, bytes });
+    this.#stop(shouldStop?.());
   }
 
-  #block(at: number, count: number): void {
-    const { batch } = this.#expander;
-    this.#expander.begin(this.#store.segment(at), this.#store.offset(at), count);
-    for (let isLeft = true; isLeft && !this.#stopped; ) {
-      isLeft = this.#expander.next();
-      this.#transitions += batch.count + batch.violations;
-      if (!this.#hasRoom(batch.count)) break;
-      this.#arrive(batch, at);
+  #stop(bound: Bound | undefined): void {
+    if (bound === undefined) return;
+    this.#stopped ??= bound;
+    this.#team.stop();
+  }
+
+  /** @returns whether so many members may each insert a batch */
+  #makeRoom(members: number): boolean {
+    const states = this.#store.count;
+    const least = members * BATCH;
+    const more = Math.max(least, ROOM_LEAST, Math.floor(states / ROOM_SHARE));
+    const edges = Math.max(EDGES_LIKELY, this.#team.transitions / Math.max(1, states));
+    for (const room of [more, least]) {
+      const segments = this.#edges?.segmentsFor(room * edges, members) ?? 0;
+      const bytes = this.#store.bytesFor(states + room) + (this.#edges?.bytesFor(states + room, segments) ?? 0);
+      // when all is known, it is asked of each state whether it can end
+      if (bytes + (this.#edges ? states + room : 0) > this.#memoryMax) continue;
+      this.#store.makeRoom(states + room);
+      this.#edges?.makeRoom(states + room, segments);
+      return true;
     }
-    if (this.#stopped) return;
-    this.#edges?.begin(at + count - 1);
-    for (let i = 0; i < count; i++) {
-      const status = batch.status[i];
-      if ((status & (CAN_GO_ON | NOT_ENDED)) !== NOT_ENDED) continue;
-      this.#report({ found: { kind: 'terminal', waitsForLock: (status & WAITS_FOR_LOCK) !== 0 }, state: at + i });
-    }
-  }
-
-  /** Stores what a batch led to, and asks the properties about what is new. */
-  #arrive(batch: Batch, block: number): void {
-    const store = this.#store;
-    const { violation } = batch;
-    const done = store.insert(batch, block, this.#statesMax);
-    if (done < batch.count) this.#stopped = 'states';
-    if (block >= 0) this.#edges?.addAll(block, batch.source, store.index, done);
-    const judged = this.#judge.judge(store.fresh, store.freshCount);
-    if (violation && !(judged && judged.at < violation.before)) {
-      const { source, move, site } = violation;
-      this.#report({ found: { kind: 'site', site }, state: block + source, move });
-    } else if (judged) {
-      this.#report({ found: judged.found, state: store.index[judged.at] });
-    }
-  }
-
-  /** Keeps the first finding; but a state that cannot go on is one step nearer than what else its level leads to. */
-  #report(finding: Finding): void {
-    const isNearer = finding.found.kind === 'terminal' && this.#first?.found.kind !== 'terminal';
-    if (!this.#first || isNearer) this.#first = finding;
-  }
-
-  #hasRoom(more: number): boolean {
-    if (this.#store.bytesWith(more) + (this.#edges?.bytesWith(more) ?? 0) <= this.#memoryMax) return true;
-    this.#stopped = 'memory';
+    this.#stop('memory');
     return false;
   }
 
   /** The moves from the first state: each state on the way is made anew from the one before. */
-  #movesTo({ state: last, move }: Finding): Move[] {
-    const way: number[] = [];
-    for (let at = last; this.#store.parent(at) >= 0; at = this.#store.parent(at)) way.push(this.#store.ordinal(at));
+  #movesTo({ way, move }: Finding): Move[] {
     const moves: Move[] = [];
     const { batch } = this.#expander;
     this.#expander.only(this.#model.initial);
     let state = batch.words.slice(0, this.#store.words);
-    for (const ordinal of way.reverse()) {
+    for (const ordinal of way) {
       const k = this.#successor(state, ordinal);
       moves.push(toMove(batch.move[k]));
       state = batch.words.slice(k * batch.stride, k * batch.stride + this.#store.words);
@@ -227,10 +210,5 @@ class Search {
       if (k < batch.count) return k;
     }
     assert(false, 'a path cannot be found again');
-  }
-
-  #findEndless(): void {
-    const state = this.#edges?.firstWithoutEnd(this.#store.count) ?? -1;
-    if (state >= 0) this.#first = { found: { kind: 'cannot end' }, state };
   }
 }

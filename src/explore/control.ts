@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What the members of one search share beside its states: a few words that are only touched by atomic operations, and
+ * places where each leaves what it found. Data only; member.ts and team.ts use it.
+ */
+
+/** Positions in Shared.control. */
+export const WORD = {
+  /** the first state of the level that nobody has taken */
+  cursor: 0,
+  /** where the level ends */
+  levelEnd: 1,
+  /** how many states there are */
+  states: 2,
+  /** for how many there is room */
+  room: 3,
+  /** segments of edges that are taken, and that there are */
+  edgeSegments: 4,
+  edgeRoom: 5,
+  /** not 0 once every member is to stop where it is */
+  stop: 6,
+  /** counts up, with the number of members in its low bits; OVER at the end */
+  round: 7,
+  /** members other than the owner that have not ended their round */
+  atWork: 8,
+  /** members that wait for room in the middle of a block */
+  paused: 9,
+} as const;
+
+/** low bits of WORD.round */
+export const MEMBER_BITS = 8;
+export const OVER = -1;
+
+/** Most members of a search. */
+export const MEMBERS_MAX = (1 << MEMBER_BITS) - 1;
+
+/** Words of a member's report: see member.ts. */
+export const REPORT = 64;
+
+export interface Shared {
+  control: Int32Array;
+  /** per member its transitions */
+  transitions: Float64Array;
+  /** per member REPORT words */
+  reports: Int32Array;
+  /** per `sometimes` not 0 once it was met */
+  met: Uint8Array;
+  /** per line not 0 once it was executed */
+  hits: Uint8Array;
+}
+
+/** @param members how many there may be */
+export function makeShared(members: number, sometimes: number, lines: number): Shared {
+  return {
+    control: new Int32Array(new SharedArrayBuffer(64)),
+    transitions: new Float64Array(new SharedArrayBuffer(members * 8)),
+    reports: new Int32Array(new SharedArrayBuffer(members * REPORT * 4)),
+    met: new Uint8Array(new SharedArrayBuffer(sometimes)),
+    hits: new Uint8Array(new SharedArrayBuffer(lines)),
+  };
+}
