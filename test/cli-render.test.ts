@@ -346,13 +346,13 @@ describe('errors', () => {
 describe('progress', () => {
   const job = { scenario: 'dax-truncate', kernel: 'v7.3' };
   const running = [
-    { job, states: 1_234_567, frontier: 12_345, depth: 31, bytes: 100_000_000, seconds: 2 },
-    { job: { ...job, kernel: 'seed' }, states: 5, frontier: 1, depth: 1, bytes: 1024, seconds: 0 },
+    { job, states: 1_234_567, frontier: 12_345, depth: 31, bytes: 100_000_000, threads: 2, seconds: 2 },
+    { job: { ...job, kernel: 'seed' }, states: 5, frontier: 1, depth: 1, bytes: 1024, threads: 1, seconds: 0 },
   ];
   const bounds = { memoryMax: 6 * 2 ** 30 };
 
   it('is about the largest search, and says where searches stop', () => {
-    const sizes = '1.23M states, 617k/s, frontier 12.3k, depth 31, 95 MiB, 2.0s';
+    const sizes = '1.23M states, 617k/s, frontier 12.3k, depth 31, 95 MiB, 2.0s on 2 threads';
     expect(progressText(running, 12, 40, undefined)).toBe(`12/40  dax-truncate v7.3: ${sizes}`);
     expect(progressText(running, 12, 40, bounds)).toBe(
       `12/40  dax-truncate v7.3: ${sizes}; each search stops at 6.0 GiB`,

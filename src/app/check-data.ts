@@ -2,6 +2,7 @@
 /**
  * What a check is asked and what it answers: the types that its parts share. Types only.
  */
+import type { MessagePort } from 'node:worker_threads';
 import type { Diagnostic } from '../base/diagnostic.js';
 import type { Expectation } from '../compiler/api.js';
 import type { CheckResult } from '../explore/verdict.js';
@@ -128,6 +129,8 @@ export interface JobProgress {
   depth: number;
   /** that its arrays hold */
   bytes: number;
+  /** that work on it */
+  threads: number;
   /** since the search began; compiling came before */
   seconds: number;
 }
@@ -170,9 +173,12 @@ export interface WorkerData {
   stop: SharedArrayBuffer;
 }
 
-export interface ToWorker {
-  job: Job;
-}
+export type ToWorker =
+  | { kind: 'job'; job: Job }
+  /** get ready to help whoever runs this job */
+  | { kind: 'help'; job: Job }
+  /** the way to a thread that is ready to help with the job that is running */
+  | { kind: 'helper'; port: MessagePort };
 
 /** A job's result as the thread that ran it knows it. */
 export interface Done {
@@ -187,5 +193,9 @@ export type FromWorker =
   | { kind: 'ready'; planned: Planned }
   | { kind: 'progress'; progress: Omit<JobProgress, 'job'> }
   | { kind: 'done'; done: Done }
+  /** the answer to `help`, with the way to it */
+  | { kind: 'can help'; port: MessagePort }
+  /** nobody needs the help any more */
+  | { kind: 'idle' }
   | { kind: 'wrong input'; diagnostics: readonly Diagnostic[] }
   | { kind: 'internal'; message: string; stack: string };

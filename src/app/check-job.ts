@@ -5,7 +5,15 @@
  * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
  */
 import type { CompiledScenario, KernelChoice, Workspace } from '../compiler/api.js';
-import { buildModel, check, type Model, type SearchOptions } from '../explore/check.js';
+import {
+  buildModel,
+  check,
+  type Helper,
+  help,
+  type Invitation,
+  type Model,
+  type SearchOptions,
+} from '../explore/check.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
 import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
@@ -15,6 +23,8 @@ export interface JobHooks {
   /** asked now and then; true ends the search */
   shouldStop?(): boolean;
   onProgress?(progress: Omit<JobProgress, 'job'>): void;
+  /** threads that have come to help since it was last asked */
+  newcomers?(): Helper[];
 }
 
 /** What of the command line a search depends on. */
@@ -61,8 +71,8 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
       if (hooks.shouldStop?.()) return 'interrupt';
       return since(searchBegin) >= (options.secondsMax ?? Number.POSITIVE_INFINITY) ? 'time' : undefined;
     },
-    onProgress: ({ states, frontier, depth, bytes }) =>
-      hooks.onProgress?.({ states, frontier, depth, bytes, seconds: since(searchBegin) }),
+    onProgress: ({ transitions: _, ...progress }) => hooks.onProgress?.({ ...progress, seconds: since(searchBegin) }),
+    ...(hooks.newcomers && { newcomers: hooks.newcomers }),
   };
   const result = refusingWell(workspace, model.linked.compiled, () => check(model, search));
   return {
@@ -71,6 +81,21 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
     seconds: since(begin),
     ...(options.coverage && { covered: coveredBy(model) }),
   };
+}
+
+/**
+ * Helps another thread with a search until that is over.
+ * @param model the job's, built in this thread
+ * @param first the owner's first invitation; `receive` gives the next that has come, if there is one
+ * @throws InputError as runJob does
+ */
+export function helpWith(
+  workspace: Workspace,
+  model: Model,
+  first: Invitation,
+  receive: () => Invitation | undefined,
+): void {
+  refusingWell(workspace, model.linked.compiled, () => help(model, first, receive));
 }
 
 function exploredBy({ linked: { layout, compiled } }: Model): Explored {

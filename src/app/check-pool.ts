@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The threads of a check: each compiles the sources once and takes job after job until none is left.
+ * The threads of a check: each compiles the sources once and takes job after job until none is left. One that has nothing
+ * to do helps with a search that takes long; for such a search threads are started that would not have had a job.
  *
  * A stop is a shared word that every search looks at, so that a search says what it had found; nothing is killed
  * while it searches. Not here: what a job is (check-plan.ts) and what it does (check-job.ts).
  */
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { InternalError } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type {
@@ -14,6 +15,7 @@ import type {
   CheckReport,
   Done,
   FromWorker,
+  Job,
   JobProgress,
   Outcome,
   Planned,
@@ -24,23 +26,35 @@ import { isAsRecorded, isSearch } from './check-plan.js';
 import { CoverageSum } from './coverage.js';
 
 /** What was planned, done: the outcomes that were searches have their results. */
-export type Ran = Pick<CheckReport, 'outcomes' | 'kernels' | 'coverage'>;
+export type Ran = Pick<CheckReport, 'outcomes' | 'kernels' | 'coverage' | 'threads'>;
+
+/** How many threads there may be, and how many searches at a time. */
+export interface Size {
+  threads: number;
+  searches: number;
+}
 
 /**
  * @returns the planned outcomes in their order
  * @throws InputError what any thread found wrong in the input
  */
-export function runJobs(options: CheckOptions, threads: number, hooks: CheckHooks): Promise<Ran> {
-  return new Promise((resolve, reject) => new Pool(options, threads, hooks, resolve, reject));
+export function runJobs(options: CheckOptions, size: Size, hooks: CheckHooks): Promise<Ran> {
+  return new Promise((resolve, reject) => new Pool(options, size, hooks, resolve, reject));
 }
 
 /** Of the memory that is free when a check begins, what its searches may take together. */
 const MEMORY_SHARE = 0.8;
+/** A search that has taken as long as this is helped with. */
+const LONG_SECONDS = 0.5;
 
 interface Member {
   worker: Worker;
+  /** it has compiled the sources */
+  isReady: boolean;
   /** position in the plan of what it searches */
   job?: number;
+  /** position in the plan of what it helps with, or gets ready to */
+  helps?: number;
   progress?: JobProgress;
 }
 
@@ -53,30 +67,36 @@ class Pool {
   private total = 0;
   private done = 0;
   private over = false;
+  private threads = 0;
+  private readonly memoryMax: number;
   private readonly coverage = new CoverageSum();
 
   constructor(
     private readonly options: CheckOptions,
-    threads: number,
+    private readonly size: Size,
     private readonly hooks: CheckHooks,
     private readonly resolve: (ran: Ran) => void,
     private readonly reject: (error: unknown) => void,
   ) {
     const all = options.memoryMax ?? process.availableMemory() * MEMORY_SHARE;
-    const memoryMax = Math.floor(all / threads);
+    this.memoryMax = Math.floor(all / size.searches);
     const { statesMax, secondsMax } = options;
     hooks.onBounds?.({
-      memoryMax,
+      memoryMax: this.memoryMax,
       ...(statesMax !== undefined && { statesMax }),
       ...(secondsMax !== undefined && { secondsMax }),
     });
-    for (let index = 0; index < threads; index++) this.start(memoryMax);
+    for (let index = 0; index < size.searches; index++) this.start();
     hooks.signal?.addEventListener('abort', () => this.interrupt());
   }
 
-  private start(memoryMax: number): void {
-    const data: WorkerData = { options: this.options, memoryMax, stop: this.stop };
-    const member: Member = { worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }) };
+  private start(): void {
+    const data: WorkerData = { options: this.options, memoryMax: this.memoryMax, stop: this.stop };
+    this.threads++;
+    const member: Member = {
+      worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }),
+      isReady: false,
+    };
     this.members.push(member);
     member.worker.on('message', (message: FromWorker) => this.guarded(() => this.heard(member, message)));
     member.worker.on('error', (error) => this.fail(error));
@@ -88,16 +108,25 @@ class Pool {
     switch (message.kind) {
       case 'ready':
         this.planned ??= this.begin(message.planned);
+        member.isReady = true;
         this.next(member);
         break;
       case 'progress':
         member.progress = { ...message.progress, job: this.outcomeOf(member) };
         this.progress();
+        if (message.progress.seconds > LONG_SECONDS) this.findHelp();
         break;
       case 'done':
         this.finish(this.outcomeOf(member), message.done);
         delete member.job;
         delete member.progress;
+        this.next(member);
+        break;
+      case 'can help':
+        this.introduce(member, message.port);
+        break;
+      case 'idle':
+        delete member.helps;
         this.next(member);
         break;
       case 'wrong input':
@@ -120,18 +149,48 @@ class Pool {
     return this.planned!.outcomes[member.job!];
   }
 
-  /** Gives a thread that has nothing to do its next job, or sends it home. */
+  /** Gives a thread that has nothing to do its next job; if it is the last, there is none. */
   private next(member: Member): void {
     const job = this.hooks.signal?.aborted ? undefined : this.waiting.shift();
-    if (job === undefined) {
-      this.dismiss(member);
-      if (this.members.length === 0) this.end();
+    if (job !== undefined) {
+      member.job = job;
+      this.tell(member, { kind: 'job', job: this.jobAt(job) });
+    } else if (this.members.every((each) => each.job === undefined)) this.end();
+  }
+
+  private tell(member: Member, message: ToWorker, handed: MessagePort[] = []): void {
+    member.worker.postMessage(message, handed);
+  }
+
+  private jobAt(index: number): Job {
+    const { scenario, kernel, variant } = this.planned!.outcomes[index];
+    return { scenario, kernel, ...(variant !== undefined && { variant }) };
+  }
+
+  /** Lets a thread that has nothing to do help with the search that is furthest; or starts one that will. */
+  private findHelp(): void {
+    if (this.waiting.length > 0 || this.hooks.signal?.aborted) return;
+    const idle = this.members.find(({ job, helps, isReady }) => isReady && job === undefined && helps === undefined);
+    if (!idle) {
+      if (this.members.length < this.size.threads && this.members.every(({ isReady }) => isReady)) this.start();
       return;
     }
-    member.job = job;
-    const { scenario, kernel, variant } = this.outcomeOf(member);
-    const message: ToWorker = { job: { scenario, kernel, ...(variant !== undefined && { variant }) } };
-    member.worker.postMessage(message);
+    const helped = (job: number) => this.members.filter(({ helps }) => helps === job).length;
+    const busy = this.members.flatMap(({ job, progress }) =>
+      job !== undefined && progress ? [{ job, progress }] : [],
+    );
+    const long = busy.filter(({ progress }) => progress.seconds > LONG_SECONDS);
+    const [most] = long.sort((a, b) => helped(a.job) - helped(b.job) || b.progress.states - a.progress.states);
+    if (!most) return;
+    idle.helps = most.job;
+    this.tell(idle, { kind: 'help', job: this.jobAt(most.job) });
+  }
+
+  /** The way to a helper is given to who needs it, or closed: then the helper is idle. */
+  private introduce({ helps }: Member, port: MessagePort): void {
+    const owner = this.members.find(({ job }) => job === helps);
+    if (owner) this.tell(owner, { kind: 'helper', port }, [port]);
+    else port.close();
   }
 
   private finish(outcome: Outcome, { covered, ...done }: Done): void {
@@ -152,8 +211,7 @@ class Pool {
   /** Running searches see the word and end; a thread that does not search has nothing to tell. */
   private interrupt(): void {
     Atomics.store(new Int32Array(this.stop), 0, 1);
-    for (const member of this.members.filter(({ job }) => job === undefined)) this.dismiss(member);
-    if (this.members.length === 0) this.end();
+    if (this.members.every(({ job }) => job === undefined)) this.end();
   }
 
   private dismiss(member: Member): void {
@@ -165,9 +223,10 @@ class Pool {
   private end(): void {
     if (this.over) return;
     this.over = true;
+    for (const member of [...this.members]) this.dismiss(member);
     const { outcomes, kernels, functions } = this.planned ?? { outcomes: [], kernels: [] };
     const coverage = this.options.coverage ? this.coverage.report(kernels, functions) : undefined;
-    this.resolve({ outcomes, kernels, ...(coverage && { coverage }) });
+    this.resolve({ outcomes, kernels, threads: this.threads, ...(coverage && { coverage }) });
   }
 
   private fail(error: unknown): void {

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The thread that searches: it compiles the sources once, says what they offer, and then does one job after another.
+ * The thread that searches: it compiles the sources once, says what they offer, and then does one job after another, or helps
+ * another thread with one.
  *
  * Not here: which jobs (check-plan.ts) and on which thread (check-pool.ts).
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert, InternalError } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
-import type { FromWorker, ToWorker, WorkerData } from './check-data.js';
-import { runJob } from './check-job.js';
+import type { Workspace } from '../compiler/api.js';
+import type { Helper, Invitation } from '../explore/check.js';
+import type { FromWorker, Job, ToWorker, WorkerData } from './check-data.js';
+import { helpWith, modelOf, runJob } from './check-job.js';
 import { isPath, plan } from './check-plan.js';
 import { openWorkspace } from './workspace.js';
 
@@ -18,9 +21,11 @@ assert(parentPort !== null, 'check-worker.ts is a worker thread');
 const port = parentPort;
 const { options, memoryMax, stop } = workerData as WorkerData;
 const stopFlag = new Int32Array(stop);
+/** the ways to those who came to help with the job that is running */
+const helpers: MessagePort[] = [];
 
-function say(message: FromWorker): void {
-  port.postMessage(message);
+function say(message: FromWorker, handed: MessagePort[] = []): void {
+  port.postMessage(message, handed);
 }
 
 function errorMessage(error: unknown): FromWorker {
@@ -37,26 +42,56 @@ function sayingErrors(work: () => void): void {
   }
 }
 
+function search(workspace: Workspace, job: Job): void {
+  let last = performance.now();
+  const hooks = {
+    shouldStop: () => Atomics.load(stopFlag, 0) !== 0,
+    onProgress(progress: (FromWorker & { kind: 'progress' })['progress']) {
+      if (performance.now() - last < PROGRESS_MS) return;
+      last = performance.now();
+      say({ kind: 'progress', progress });
+    },
+    newcomers,
+  };
+  const done = runJob(workspace, job, { ...options, memoryMax }, hooks);
+  for (const helper of helpers.splice(0)) helper.close();
+  say({ kind: 'done', done });
+}
+
+/** A search lets no message in: they are asked for. */
+function newcomers(): Helper[] {
+  const come: Helper[] = [];
+  for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
+    const message: ToWorker = next.message;
+    assert(message.kind === 'helper', 'a thread that searches is told something else');
+    helpers.push(message.port);
+    come.push({ send: (invitation) => message.port.postMessage(invitation) });
+  }
+  return come;
+}
+
+/** Ready means compiled: who is invited is waited for. */
+function getReadyToHelp(workspace: Workspace, job: Job): void {
+  const model = modelOf(workspace, job, options);
+  const { port1: owner, port2: here } = new MessageChannel();
+  here.once('message', (first: Invitation) =>
+    sayingErrors(() => {
+      helpWith(workspace, model, first, () => receiveMessageOnPort(here)?.message);
+      here.close();
+    }),
+  );
+  here.once('close', () => say({ kind: 'idle' }));
+  say({ kind: 'can help', port: owner }, [owner]);
+}
+
 sayingErrors(() => {
   const workspace = openWorkspace(options.scenarios.filter(isPath));
   const planned = plan(workspace, options);
-  port.on('message', ({ job }: ToWorker) =>
+  port.on('message', (message: ToWorker) =>
     sayingErrors(() => {
-      let last = performance.now();
-      const done = runJob(
-        workspace,
-        job,
-        { ...options, memoryMax },
-        {
-          shouldStop: () => Atomics.load(stopFlag, 0) !== 0,
-          onProgress(progress) {
-            if (performance.now() - last < PROGRESS_MS) return;
-            last = performance.now();
-            say({ kind: 'progress', progress });
-          },
-        },
-      );
-      say({ kind: 'done', done });
+      if (message.kind === 'job') search(workspace, message.job);
+      else if (message.kind === 'help') getReadyToHelp(workspace, message.job);
+      else message.port.close();
     }),
   );
   say({ kind: 'ready', planned });

@@ -14,8 +14,9 @@ import { runJobs } from './check-pool.js';
  */
 export async function check(options: CheckOptions, hooks: CheckHooks = {}): Promise<CheckReport> {
   const begin = performance.now();
-  const threads = Math.max(1, Math.min(options.threads ?? availableParallelism(), mostJobs(options)));
-  const { outcomes, kernels, coverage } = await runJobs(options, threads, hooks);
+  const most = Math.max(1, options.threads ?? availableParallelism());
+  const searches = Math.min(most, mostJobs(options));
+  const { outcomes, kernels, coverage, threads } = await runJobs(options, { threads: most, searches }, hooks);
   const seconds = (performance.now() - begin) / 1000;
   const interrupted = hooks.signal?.aborted === true;
   return { outcomes, kernels, seconds, threads, interrupted, ...(coverage && { coverage }) };

@@ -53,7 +53,7 @@ export class Progress {
 }
 
 /**
- * @returns `12/40  dax-truncate v7.3: 1.23M states, 812k/s, frontier 12.3k, depth 31, 96 MiB, 1.5s; each search stops at
+ * @returns `12/40  dax-truncate v7.3: 1.23M states, 812k/s, frontier 12.3k, depth 31, 96 MiB, 1.5s on 2 threads; each search stops at
  * 10.0M states or 12.0 GiB`
  */
 export function progressText(
@@ -68,7 +68,8 @@ export function progressText(
   const { job, states, frontier, depth } = largest;
   const rate = largest.seconds > 0 ? `, ${short(Math.round(states / largest.seconds))}/s` : '';
   const name = `${job.scenario}${job.variant === undefined ? '' : `/${job.variant}`} ${job.kernel}`;
-  const cost = `${bytes(largest.bytes)}, ${seconds(largest.seconds)}`;
+  const threads = largest.threads > 1 ? ` on ${largest.threads} threads` : '';
+  const cost = `${bytes(largest.bytes)}, ${seconds(largest.seconds)}${threads}`;
   const limit = bounds ? `; ${total === 1 ? 'it' : 'each search'} stops at ${boundsText(bounds)}` : '';
   return `${jobs}  ${name}: ${short(states)} states${rate}, frontier ${short(frontier)}, depth ${depth}, ${cost}${limit}`;
 }

@@ -12,6 +12,7 @@ import { framesOf } from './site.js';
 import type { Bound, CheckResult, Violation } from './verdict.js';
 
 export type { Progress, SearchOptions } from './search.js';
+export { type Helper, help, type Invitation } from './team.js';
 export { buildModel, executedLines, type Model, type Scheduled };
 
 /**

@@ -26,6 +26,8 @@ export interface Progress {
   transitions: number;
   /** that the arrays hold */
   bytes: number;
+  /** that work on the larger levels */
+  threads: number;
 }
 
 export interface SearchOptions {
@@ -60,8 +62,6 @@ export interface SearchResult {
   depth: number;
   /** all states, in the order in which they were found */
   store: Store;
-  /** threads that worked on it */
-  members: number;
 }
 
 /** Rooms that are made at once: for an eighth more states than there are, and for these many at least. */
@@ -118,6 +118,7 @@ class Search {
       if (!this.#stopped) finishedDepth++;
       at = end;
     }
+    this.#model.code.hits.set(this.#team.shared.hits);
     if (!this.#finding && !this.#stopped && this.#edges) this.#finding = firstWithoutEnd(this.#team, this.#levels);
     return {
       ...(this.#finding && { found: this.#finding.found }),
@@ -130,7 +131,6 @@ class Search {
       transitions: this.#team.transitions,
       depth: Math.max(0, this.#levels.length - 1),
       store: this.#store,
-      members: this.#team.members,
     };
   }
 
@@ -156,7 +156,8 @@ class Search {
     const { shouldStop, onProgress } = this.#options;
     const { frontier, transitions } = this.#team;
     const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
-    onProgress?.({ states: this.#store.count, frontier, depth: this.#levels.length - 1, transitions, bytes });
+    const threads = this.#team.members;
+    onProgress?.({ states: this.#store.count, frontier, depth: this.#levels.length - 1, transitions, bytes, threads });
     this.#stop(shouldStop?.());
   }
 
