@@ -44,6 +44,8 @@ export interface SearchOptions {
   onProgress?(progress: Progress): void;
   /** threads that have come to help since it was last asked */
   newcomers?(): Helper[];
+  /** only levels of so many states are worked on together */
+  meetFrom?: number;
 }
 
 export interface SearchResult {
@@ -95,12 +97,17 @@ class Search {
   #stopped: Bound | undefined;
 
   constructor(model: Model, options: SearchOptions) {
-    const { storage = 'exact', newcomers } = options;
+    const { storage = 'exact', newcomers, meetFrom } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
-    this.#team = new Team(model, { storage, statesMax: this.#statesMax, ...(newcomers && { newcomers }) });
+    this.#team = new Team(model, {
+      storage,
+      statesMax: this.#statesMax,
+      ...(newcomers && { newcomers }),
+      ...(meetFrom !== undefined && { meetFrom }),
+    });
     this.#store = this.#team.store;
     this.#edges = this.#team.edges;
     this.#expander = this.#team.owner.expander;

@@ -39,6 +39,8 @@ export interface TeamOptions {
   statesMax: number;
   /** @returns the helpers that came since it was last asked */
   newcomers?(): Helper[];
+  /** levels with fewer states than this are not worth a meeting */
+  meetFrom?: number;
 }
 
 /** What the owner does between the blocks and rounds of a level. */
@@ -49,8 +51,7 @@ export interface LevelHooks {
   lookUp(): void;
 }
 
-/** Levels with fewer states than this are not worth a meeting. */
-const TOGETHER_MIN = 1 << 10;
+const MEET_FROM = 1 << 10;
 /** How long the owner waits for helpers before it looks up. */
 const WAIT_MS = 50;
 
@@ -115,7 +116,7 @@ export class Team {
   level(begin: number, end: number, { makeRoom, lookUp }: LevelHooks): void {
     Atomics.store(this.#control, WORD.cursor, begin);
     Atomics.store(this.#control, WORD.levelEnd, end);
-    const together = end - begin >= TOGETHER_MIN;
+    const together = end - begin >= (this.#options.meetFrom ?? MEET_FROM);
     for (let isDone = false; !isDone && !this.isStopped; ) {
       if (together) this.#welcome();
       const members = together ? this.members : 1;

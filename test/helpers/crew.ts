@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Threads that help a search in this one: real threads, with the built package, from the first level on. */
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Job } from '../../src/app/check-data.js';
+import type { JobOptions } from '../../src/app/check-job.js';
+import type { Helper } from '../../src/explore/check.js';
+import { build, ROOT } from './command.js';
+
+const built = (file: string) => pathToFileURL(join(ROOT, 'dist/app', file)).href;
+
+const THREAD = `
+const { parentPort, receiveMessageOnPort } = require('node:worker_threads');
+(async () => {
+  const { helpWith, modelOf } = await import('${built('check-job.js')}');
+  const { openWorkspace } = await import('${built('workspace.js')}');
+  const workspace = openWorkspace();
+  parentPort.on('message', ({ job, options, port }) => {
+    const model = modelOf(workspace, job, options);
+    port.once('message', (first) => {
+      helpWith(workspace, model, first, () => receiveMessageOnPort(port)?.message);
+      port.close();
+    });
+    parentPort.postMessage('ready');
+  });
+  parentPort.postMessage('ready');
+})();
+`;
+
+export class Crew {
+  private constructor(private readonly threads: readonly Worker[]) {}
+
+  static async start(size: number): Promise<Crew> {
+    await build();
+    const threads = Array.from({ length: size }, () => new Worker(THREAD, { eval: true }));
+    await Promise.all(threads.map((thread) => once(thread, 'message')));
+    return new Crew(threads);
+  }
+
+  /** @returns once they have compiled the job, the ways to them; for one search */
+  async ready(job: Job, options: JobOptions): Promise<Helper[]> {
+    return Promise.all(
+      this.threads.map(async (thread) => {
+        const { port1, port2 } = new MessageChannel();
+        thread.postMessage({ job, options, port: port2 }, [port2]);
+        await once(thread, 'message');
+        return { send: (invitation) => port1.postMessage(invitation) } satisfies Helper;
+      }),
+    );
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.threads.map((thread) => thread.terminate()));
+  }
+}

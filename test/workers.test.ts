@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Several threads on one search find what one thread finds: the same counts, the same verdict, the same path. They meet on
+ * every level, however small, so that they get in each other's way as often as can be.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CheckOptions, Job } from '../src/app/check-data.js';
+import { type JobOptions, modelOf } from '../src/app/check-job.js';
+import { isSearch, plan } from '../src/app/check-plan.js';
+import { openWorkspace } from '../src/app/workspace.js';
+import { check, type SearchOptions } from '../src/explore/check.js';
+import type { CheckResult } from '../src/explore/verdict.js';
+import { Crew } from './helpers/crew.js';
+
+const ALL: CheckOptions = { scenarios: [], kernels: [], with: [], without: [], variants: true };
+const PLAIN: JobOptions = { with: [], without: [], noReductions: true };
+/** the plain graphs of these are large enough to meet on, and small enough for a test */
+const KERNELS = ['seed', 'v7.3'];
+const STATES_MAX = 40_000;
+
+const workspace = openWorkspace();
+let crew: Crew;
+beforeAll(async () => {
+  crew = await Crew.start(2);
+});
+afterAll(() => crew.end());
+
+async function together(job: Job, options: JobOptions, search: SearchOptions = {}): Promise<CheckResult> {
+  const helpers = await crew.ready(job, options);
+  let threads = 0;
+  const result = check(modelOf(workspace, job, options), {
+    ...search,
+    meetFrom: 1,
+    newcomers: () => helpers.splice(0),
+    onProgress: (progress) => {
+      threads = progress.threads;
+    },
+  });
+  expect(threads).toBe(3);
+  return result;
+}
+
+const jobs = plan(workspace, ALL)
+  .outcomes.filter((outcome) => isSearch(outcome) && KERNELS.includes(outcome.kernel))
+  .map(({ scenario, kernel, variant }) => ({ scenario, kernel, ...(variant !== undefined && { variant }) }));
+
+describe('three threads find what one finds', () => {
+  it.each(jobs)('$scenario $variant on $kernel', async (job) => {
+    const alone = check(modelOf(workspace, job, PLAIN), { statesMax: STATES_MAX });
+    // where the bound is met depends on the order; what is within it does not
+    if (alone.bound === 'states') return;
+    expect(await together(job, PLAIN)).toEqual(alone);
+  });
+
+  it('by fingerprints, but for the path', async () => {
+    for (const job of jobs.filter(({ scenario }) => scenario === 'teardown-fault')) {
+      const alone = check(modelOf(workspace, job, PLAIN), { storage: 'fingerprints' });
+      const found = await together(job, PLAIN, { storage: 'fingerprints' });
+      const { verdict, states, transitions, depth, sometimes } = alone;
+      expect(found).toMatchObject({ verdict, states, transitions, depth, sometimes });
+      expect(found.path?.length).toBe(alone.path?.length);
+    }
+  });
+
+  it('with sorted tasks', async () => {
+    const job: Job = { scenario: 'lost-update', kernel: 'v5.18' };
+    const options = { with: [], without: [] };
+    expect(await together(job, options)).toEqual(check(modelOf(workspace, job, options)));
+  });
+
+  it('and execute the same lines', async () => {
+    const job: Job = { scenario: 'teardown-fault', kernel: 'v7.3' };
+    const options = { ...PLAIN, coverage: true };
+    const model = modelOf(workspace, job, options);
+    check(model);
+    const helpers = await crew.ready(job, options);
+    const shared = modelOf(workspace, job, options);
+    check(shared, { meetFrom: 1, newcomers: () => helpers.splice(0) });
+    expect(shared.code.hits).toEqual(model.code.hits);
+  });
+
+  it('and none stores more than it may', async () => {
+    const job: Job = { scenario: 'dax-truncate-dma', kernel: 'v7.3' };
+    const { verdict, states, bound } = await together(job, PLAIN, { statesMax: 10_000 });
+    expect({ verdict, states, bound }).toEqual({ verdict: 'inconclusive', states: 10_000, bound: 'states' });
+    const memory = await together(job, PLAIN, { memoryMax: 20 * 2 ** 20 });
+    expect(memory).toMatchObject({ verdict: 'inconclusive', bound: 'memory' });
+  });
+});
