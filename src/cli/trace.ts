@@ -6,11 +6,13 @@
  */
 import type { Command } from 'commander';
 import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions, type TraceReport } from '../app/trace.js';
+import { diffOf } from '../app/trace-diff.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { PLAIN, type Screen, screenOf } from './terminal.js';
+import { renderDiff } from './trace-diff.js';
 import { fidelityMarkdown, renderFidelity } from './trace-fidelity.js';
 import { renderMail } from './trace-mail.js';
 import { formatOf, jsonText, type OutputFlags, put, putLanes } from './trace-output.js';
@@ -33,11 +35,14 @@ interface Flags extends OutputFlags {
   buffer?: string;
 }
 
-interface FidelityFlags extends Pick<OutputFlags, 'json' | 'output' | 'force'> {
+interface CompareFlags extends Pick<OutputFlags, 'json' | 'output' | 'force'> {
   meta?: string;
   zoneDevice: string[];
   kernel?: string;
   limit: string;
+}
+
+interface FidelityFlags extends CompareFlags {
   markdown?: boolean;
 }
 
@@ -94,6 +99,25 @@ export function traceCommand(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await run(file, flags);
+    });
+  trace
+    .command('diff')
+    .summary('compare two recordings by call path and verdict')
+    .description(
+      'Says what leaks in B and not in A, and which call paths move references more or less often, whatever pages and lengths the ' +
+        'two have. Finds NAME.meta.json beside a recording. Exit code 1 where B has a finding that A does not have.',
+    )
+    .argument('<a>', 'a recording, for example before a patch')
+    .argument('<b>', 'another, for example after it')
+    .option('--meta <file>', 'one meta.json for both')
+    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
+    .option('-k, --kernel <release>', 'the kernel that was recorded, where a file does not say')
+    .option('--limit <n>', 'at most this many call paths', '12')
+    .option('--json', 'print data instead of text')
+    .option('-o, --output <file>', 'write to a file that is not there yet')
+    .option('--force', 'overwrite the file')
+    .action(async (a: string, b: string, flags: CompareFlags) => {
+      process.exitCode = await diff(a, b, flags);
     });
   trace
     .command('fidelity')
@@ -153,6 +177,14 @@ async function run(file: string, flags: Flags): Promise<number> {
 
 function optionsOf({ zoneDevice, meta, kernel }: Pick<Flags, 'zoneDevice' | 'meta' | 'kernel'>): TraceOptions {
   return { zoneDevice, ...(meta !== undefined && { meta }), ...(kernel !== undefined && { kernel }) };
+}
+
+async function diff(a: string, b: string, flags: CompareFlags): Promise<number> {
+  const limit = limitOf(flags.limit);
+  const found = await diffOf(a, b, optionsOf(flags));
+  const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
+  await put([flags.json ? jsonText(found) : renderDiff(found, limit, screen)], flags);
+  return found.findings.some(({ pagesA }) => pagesA === 0) ? EXIT.finding : EXIT.ok;
 }
 
 async function fidelity(files: string[], flags: FidelityFlags): Promise<void> {

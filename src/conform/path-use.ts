@@ -56,7 +56,9 @@ export function pathUses(
       if (op === OP.alloc || op === OP.free || !fits(page, row)) continue;
       any = true;
       const [before, after] = [counts.before[at], counts.after[at]];
-      const moved = before === UNKNOWN || after === UNKNOWN ? 0 : after - before;
+      // a count that is stored where none was known is that of a page which nobody had
+      const was = before === UNKNOWN && op === OP.set ? 0 : before;
+      const moved = was === UNKNOWN || after === UNKNOWN ? 0 : after - was;
       const failed = (op === OP.modUnless || op === OP.freeze) && recording.events.ret(row) === 0;
       uses.add(kind, row, page, moved, failed);
     }
