@@ -6,25 +6,21 @@
  */
 import type { Command } from 'commander';
 import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions, type TraceReport } from '../app/trace.js';
-import { diffOf } from '../app/trace-diff.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
-import { PLAIN, type Screen, screenOf } from './terminal.js';
-import { renderDiff } from './trace-diff.js';
-import { fidelityMarkdown, renderFidelity } from './trace-fidelity.js';
+import { type Screen, screenOf } from './terminal.js';
+import { compareCommands } from './trace-compare.js';
 import { renderMail } from './trace-mail.js';
+import { collect, FILE, limitOf, type SourceFlags, sourceOf } from './trace-options.js';
 import { formatOf, jsonText, type OutputFlags, put, putLanes } from './trace-output.js';
 import { renderEvents, renderHead, renderNumbers, renderPage } from './trace-render.js';
 import { narrowedLines, pathLines, storyLines } from './trace-stories.js';
 import { foldedLines } from './trace-table.js';
 import { renderVerdict } from './trace-verdict.js';
 
-interface Flags extends OutputFlags {
-  meta?: string;
-  zoneDevice: string[];
-  kernel?: string;
+interface Flags extends OutputFlags, SourceFlags {
   page: string[];
   site: string[];
   task: string[];
@@ -35,19 +31,6 @@ interface Flags extends OutputFlags {
   buffer?: string;
 }
 
-interface CompareFlags extends Pick<OutputFlags, 'json' | 'output' | 'force'> {
-  meta?: string;
-  zoneDevice: string[];
-  kernel?: string;
-  limit: string;
-}
-
-interface FidelityFlags extends CompareFlags {
-  markdown?: boolean;
-}
-
-/** files are for whoever reads them, wherever */
-const FILE: Screen = { width: 80, style: PLAIN };
 const EVENTS_SHOWN = 50;
 const STORIES_SHOWN = 8;
 
@@ -100,42 +83,7 @@ export function traceCommand(program: Command): void {
     .action(async (file: string, flags: Flags) => {
       process.exitCode = await run(file, flags);
     });
-  trace
-    .command('diff')
-    .summary('compare two recordings by call path and verdict')
-    .description(
-      'Says what leaks in B and not in A, and which call paths move references more or less often, whatever pages and lengths the ' +
-        'two have. Finds NAME.meta.json beside a recording. Exit code 1 where B has a finding that A does not have.',
-    )
-    .argument('<a>', 'a recording, for example before a patch')
-    .argument('<b>', 'another, for example after it')
-    .option('--meta <file>', 'one meta.json for both')
-    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
-    .option('-k, --kernel <release>', 'the kernel that was recorded, where a file does not say')
-    .option('--limit <n>', 'at most this many call paths', '12')
-    .option('--json', 'print data instead of text')
-    .option('-o, --output <file>', 'write to a file that is not there yet')
-    .option('--force', 'overwrite the file')
-    .action(async (a: string, b: string, flags: CompareFlags) => {
-      process.exitCode = await diff(a, b, flags);
-    });
-  trace
-    .command('fidelity')
-    .summary('hold src/linux against what real kernels did')
-    .description(
-      'Lists the distinct (function, tracepoint, change of the count) of recordings with stacks, and which of them src/linux can do ' +
-        'in that kernel. Finds NAME.meta.json beside a recording.',
-    )
-    .argument('<files...>', 'recordings')
-    .option('--meta <file>', 'one meta.json for all of them')
-    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
-    .option('-k, --kernel <release>', 'the kernel that was recorded, where a file does not say')
-    .option('--limit <n>', 'at most this many of what is missing, for each kernel', '20')
-    .option('--markdown', 'print tables for a document')
-    .option('--json', 'print data instead of text')
-    .option('-o, --output <file>', 'write to a file that is not there yet')
-    .option('--force', 'overwrite the file')
-    .action(async (files: string[], flags: FidelityFlags) => fidelity(files, flags));
+  compareCommands(trace);
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
@@ -143,7 +91,7 @@ async function run(file: string, flags: Flags): Promise<number> {
   const format = formatOf(flags);
   const progress = new Progress(process.stderr);
   const options: TraceOptions = {
-    ...optionsOf(flags),
+    ...sourceOf(flags),
     progress: (done, total) => progress.line(`reading ${Math.floor((done / Math.max(1, total)) * 100)} %`),
     ...(flags.buffer !== undefined && { buffer: flags.buffer }),
   };
@@ -175,33 +123,6 @@ async function run(file: string, flags: Flags): Promise<number> {
   return EXIT.ok;
 }
 
-function optionsOf({ zoneDevice, meta, kernel }: Pick<Flags, 'zoneDevice' | 'meta' | 'kernel'>): TraceOptions {
-  return { zoneDevice, ...(meta !== undefined && { meta }), ...(kernel !== undefined && { kernel }) };
-}
-
-async function diff(a: string, b: string, flags: CompareFlags): Promise<number> {
-  const limit = limitOf(flags.limit);
-  const found = await diffOf(a, b, optionsOf(flags));
-  const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
-  await put([flags.json ? jsonText(found) : renderDiff(found, limit, screen)], flags);
-  return found.findings.some(({ pagesA }) => pagesA === 0) ? EXIT.finding : EXIT.ok;
-}
-
-async function fidelity(files: string[], flags: FidelityFlags): Promise<void> {
-  const progress = new Progress(process.stderr);
-  const { fidelityOf } = await import('../app/fidelity.js');
-  const kernels = await fidelityOf(files, optionsOf(flags), (file, done) => {
-    progress.line(`${done + 1} of ${files.length}: ${file}`);
-  }).finally(() => progress.clear());
-  const limit = limitOf(flags.limit);
-  const text = () => {
-    return flags.markdown
-      ? fidelityMarkdown(kernels, limit)
-      : renderFidelity(kernels, limit, screenOf(process.stdout, process.env));
-  };
-  await put([flags.json ? jsonText(kernels) : text()], flags);
-}
-
 /** The verdict first, then what it does not speak of, then pages of equal lives and numbers. */
 function renderReport(report: TraceReport, asked: string, limit: number, screen: Screen): string {
   const parts = [renderHead(report, screen)];
@@ -227,17 +148,4 @@ function askedFor({ page, site, task, time, kind }: Flags): string {
     said('time', time ? [time] : []),
   ];
   return all.flat().join(', ');
-}
-
-function collect(value: string, before: string[]): string[] {
-  return [...before, ...value.split(',')];
-}
-
-function limitOf(text: string): number {
-  const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
-  if (limit > 0) return limit;
-  throw new InputError({
-    code: 'RZ4000',
-    message: `--limit takes a whole number above 0, not ${JSON.stringify(text)}`,
-  });
 }
