@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { unpackContainer } from '../src/app/trace-load.js';
+import { unpackContainer } from '../src/app/trace-unpack.js';
 import { clean } from '../src/cli/trace-render.js';
 import { exitCode, trace } from './helpers/trace-command.js';
 

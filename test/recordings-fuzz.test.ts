@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { nodeCodecs, unpackContainer } from '../src/app/trace-load.js';
+import { nodeCodecs, unpackContainer } from '../src/app/trace-unpack.js';
 import { InputError } from '../src/base/diagnostic.js';
 import { pageLife } from '../src/conform/page-life.js';
 import { RangeMap } from '../src/conform/ranges.js';

@@ -4,7 +4,7 @@
  * event header, lost events, instances, sparse CPUs, unknown events, and page_ref events with fields moved, dropped or renamed.
  */
 import { beforeAll, describe, expect, test } from 'vitest';
-import { nodeCodecs } from '../src/app/trace-load.js';
+import { nodeCodecs } from '../src/app/trace-unpack.js';
 import { indexPages } from '../src/conform/page-index.js';
 import { describe as describeEvent } from '../src/trace/describe.js';
 import { readRecording } from '../src/trace/read.js';

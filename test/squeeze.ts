@@ -6,7 +6,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { nodeCodecs, unpackContainer } from '../src/app/trace-load.js';
+import { nodeCodecs, unpackContainer } from '../src/app/trace-unpack.js';
 import { isDat } from '../src/trace/dat.js';
 import { containerOf, readRecording } from '../src/trace/read.js';
 import type { Recording } from '../src/trace/recording.js';

@@ -1,205 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A recording from disk: reads the file, takes off gzip, xz or zstd, and lends src/trace the decompressors that it may not
- * import. A damaged container gives what could be unpacked and a diagnostic.
+ * A recording from disk or a pipe. A bare file is read piece by piece and never held; what is in a container or comes from a
+ * pipe is trace-intake.ts's. The reading lets go now and then, so that progress can be drawn and Ctrl-C heard.
  */
-import { open, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { constants, createGunzip, inflateSync } from 'node:zlib';
-import { ZSTDDecoder } from 'zstddec';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
-import { type Container, containerOf, readRecording } from '../trace/read.js';
-import type { Codecs, ReadOptions, Recording } from '../trace/recording.js';
-import { xzStreams } from './trace-xz.js';
-import { unpackZstd } from './trace-zstd.js';
+import { type Container, containerOf, recordingSteps } from '../trace/read.js';
+import { finished, type Reading, type ReadOptions, type Recording } from '../trace/recording.js';
+import type { Source } from '../trace/source.js';
+import { Intake } from './trace-intake.js';
+import { MAX_BYTES, nodeCodecs, unpackTo } from './trace-unpack.js';
 
-/** Nothing larger is held in memory; typed arrays end near there anyway. */
-export const MAX_BYTES = 4 * 1024 ** 3 - 1;
-
-interface Xz {
-  XzReadableStream: new (stream: ReadableStream<Uint8Array>) => ReadableStream<Uint8Array>;
+export interface LoadOptions extends ReadOptions {
+  /** asked now and then: true ends the reading, what was read is the result */
+  interrupted?: () => boolean;
+  /** where `-` comes from */
+  stdin?: AsyncIterable<Uint8Array>;
 }
 
-export interface Loaded {
-  bytes: Uint8Array;
-  container: Container | undefined;
-  diagnostics: Diagnostic[];
+/** a container that unpacks to more than so many times its size is no recording */
+const MAX_RATIO = 1000;
+
+type Loadable = Recording & { container?: Container };
+
+/** Loads and reads a recording; `-` is `options.stdin`. @throws InputError where it cannot be opened or nothing of it unpacked */
+export async function loadRecording(path: string, options: LoadOptions = {}): Promise<Loadable> {
+  if (path === '-' && options.stdin) return fromPipe(options.stdin, options);
+  const file = openFile(path);
+  try {
+    const stat = fstatSync(file);
+    // it may never end
+    if (stat.isCharacterDevice() || stat.isBlockDevice()) throw unreadable(path, 'it is a device');
+    if (!stat.isFile() || stat.size === 0) return await fromBytes(new Uint8Array(readFileSync(file)), options);
+    const head = new Uint8Array(Math.min(stat.size, 64));
+    readSync(file, head, 0, head.length, 0);
+    if (containerOf(head) !== undefined) return await fromBytes(readWhole(file, stat.size, path), options);
+    const source = fileSource(file, path, stat.size);
+    try {
+      return await run(await stepsOf(source, options), options);
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (error instanceof InputError || code === undefined) throw error;
+    throw unreadable(path, code === 'EISDIR' ? 'it is a directory' : message);
+  } finally {
+    closeSync(file);
+  }
 }
 
-let zstd: Promise<ZSTDDecoder> | undefined;
+const unreadable = (path: string, why: string): InputError =>
+  new InputError({ code: 'RZ3000', message: `cannot read ${path}: ${why}` });
 
-async function zstdDecoder(): Promise<ZSTDDecoder> {
-  zstd ??= (async () => {
-    const decoder = new ZSTDDecoder();
-    await decoder.init();
-    return decoder;
-  })();
-  return zstd;
+function openFile(path: string): number {
+  try {
+    return openSync(path, 'r');
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw unreadable(path, code === 'ENOENT' ? 'there is no such file' : message);
+  }
 }
 
-/** The decompressors for the inside of a trace.dat. */
-export async function nodeCodecs(): Promise<Codecs> {
-  const decoder = await zstdDecoder();
+/** In steps, since readFile ends at 2 GiB. */
+function readWhole(file: number, size: number, path: string): Uint8Array {
+  if (size > MAX_BYTES) {
+    const message = `${path} has ${size} bytes; of a container more than ${MAX_BYTES} cannot be held`;
+    throw new InputError({ code: 'RZ3009', message, hint: 'unpack it into a pipe: xz -dc FILE | refzero trace -' });
+  }
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (let got = 1; at < size && got > 0; at += got) got = readSync(file, bytes, at, Math.min(1 << 30, size - at), at);
+  return bytes.subarray(0, at);
+}
+
+/** A file that is read piece by piece. What is asked for after `close` (symbols, when a stack is shown) opens it once more. */
+function fileSource(file: number, path: string, size: number): Source & { close(): void } {
+  let open = true;
   return {
-    zstd: (bytes, size) => decoder.decode(bytes, size),
-    zlib: (bytes, size) => inflateSync(bytes, { maxOutputLength: Math.max(1, size) }),
+    size,
+    read(offset, into) {
+      const now = open ? file : openSync(path, 'r');
+      try {
+        return readSync(now, into, 0, into.length, offset);
+      } finally {
+        if (!open) closeSync(now);
+      }
+    },
+    close() {
+      open = false;
+    },
   };
 }
 
-/** Reads and unpacks. @throws InputError where the file cannot be opened or nothing of it can be unpacked */
-export async function loadBytes(path: string, limit = MAX_BYTES): Promise<Loaded> {
-  let bytes: Uint8Array;
-  try {
-    bytes = await readWhole(path);
-  } catch (error) {
-    if (error instanceof InputError) throw error;
-    const { code, message } = error as NodeJS.ErrnoException;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a directory' : message;
-    throw new InputError({ code: 'RZ3000', message: `cannot read ${path}: ${why}` });
-  }
-  return unpackContainer(bytes, limit);
+/** The steps of reading a source, with the decompressors that it needs. */
+async function stepsOf(source: Source, options: LoadOptions): Promise<Reading<Recording>> {
+  const head = new Uint8Array(Math.min(source.size, 64));
+  source.read(0, head);
+  // version 7 names its compression behind the magic, the version and the sizes
+  const needsZstd = Buffer.from(head).subarray(10).includes('zstd');
+  return recordingSteps(source, await nodeCodecs(needsZstd), options);
 }
 
-/** A regular file in steps, since readFile ends at 2 GiB; anything else (a pipe) as it comes. */
-async function readWhole(path: string): Promise<Uint8Array> {
-  const file = await open(path);
-  try {
-    const stat = await file.stat();
-    // it may never end
-    if (stat.isCharacterDevice() || stat.isBlockDevice()) {
-      throw new InputError({ code: 'RZ3000', message: `cannot read ${path}: it is a device` });
-    }
-    if (!stat.isFile() || stat.size === 0) return await readFile(file);
-    if (stat.size > MAX_BYTES) {
-      throw new InputError({
-        code: 'RZ3009',
-        message: `${path} has ${stat.size} bytes; more than ${MAX_BYTES} cannot be held`,
-        hint: 'split it: trace-cmd split',
-      });
-    }
-    const bytes = new Uint8Array(stat.size);
-    let at = 0;
-    while (at < bytes.length) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(1 << 30, bytes.length - at), at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-    }
-    return bytes.subarray(0, at);
-  } finally {
-    await file.close();
+/** Runs a reading; somebody who may interrupt it is listened to between its steps. */
+async function run(reading: Reading<Recording>, { interrupted }: LoadOptions): Promise<Loadable> {
+  if (!interrupted) return finished(reading);
+  for (let stop = false; ; ) {
+    const { done, value } = reading.next(stop);
+    if (done) return value;
+    await setImmediate();
+    stop = interrupted();
   }
 }
 
-/** Takes one container off `bytes`, to at most `limit` bytes; bare bytes pass through. */
-export async function unpackContainer(bytes: Uint8Array, limit = MAX_BYTES): Promise<Loaded> {
+/** What may be in a container. */
+async function fromBytes(bytes: Uint8Array, options: LoadOptions): Promise<Loadable> {
+  const intake = new Intake();
   const container = containerOf(bytes);
-  if (container === undefined) return { bytes, container, diagnostics: [] };
-  const { out, error } = await unpackers[container](bytes, limit);
-  const diagnostics: Diagnostic[] = [];
-  if (error !== undefined) {
-    const got = out.length === 0 ? 'nothing could be unpacked' : `${out.length} bytes could be unpacked`;
-    diagnostics.push({ code: 'RZ3008', message: `the ${container} container is damaged or cut (${error}): ${got}` });
-  }
-  if (out.length === 0 && error !== undefined) throw new InputError(...diagnostics);
-  return { bytes: out, container, diagnostics };
-}
-
-interface Unpacked {
-  out: Uint8Array;
-  error?: string;
-}
-
-const unpackers: Record<Container, (bytes: Uint8Array, limit: number) => Promise<Unpacked>> = {
-  gzip: unpackGzip,
-  xz: unpackXz,
-  zstd: async (bytes, limit) => unpackZstd(await zstdDecoder(), bytes, limit),
-};
-
-/** Collects pieces up to a limit. */
-class Pile {
-  private readonly parts: Uint8Array[] = [];
-  size = 0;
-  constructor(private readonly limit: number) {}
-
-  /** False when the limit is reached. */
-  add(part: Uint8Array): boolean {
-    if (this.size + part.length > this.limit) return false;
-    this.parts.push(part);
-    this.size += part.length;
-    return true;
-  }
-
-  join(): Uint8Array {
-    if (this.parts.length === 1) return this.parts[0];
-    const out = new Uint8Array(this.size);
-    let at = 0;
-    for (const part of this.parts) {
-      out.set(part, at);
-      at += part.length;
-    }
-    return out;
-  }
-}
-
-const tooLarge = (limit: number): string => `it unpacks to more than ${limit} bytes`;
-
-function unpackGzip(bytes: Uint8Array, limit: number): Promise<Unpacked> {
-  return new Promise((resolve) => {
-    const pile = new Pile(limit);
-    const gunzip = createGunzip({ chunkSize: 1 << 16, finishFlush: constants.Z_FINISH });
-    const finish = (error?: string) =>
-      resolve(error === undefined ? { out: pile.join() } : { out: pile.join(), error });
-    gunzip.on('data', (part: Uint8Array) => {
-      if (pile.add(part)) return;
-      finish(tooLarge(limit));
-      gunzip.destroy();
+  let diagnostics: Diagnostic[] = [];
+  if (container === undefined) intake.add(bytes);
+  else {
+    const limit = Math.max(1 << 30, MAX_RATIO * bytes.length);
+    diagnostics = await unpackTo(container, bytes, limit, (part) => {
+      intake.add(part);
+      return !intake.foreign;
     });
-    gunzip.on('end', () => finish());
-    gunzip.on('error', (error) => finish(error.message));
-    gunzip.end(bytes);
-  });
-}
-
-async function unpackXz(bytes: Uint8Array, limit: number): Promise<Unpacked> {
-  const pile = new Pile(limit);
-  for (const stream of xzStreams(bytes)) {
-    const error = await unpackXzStream(stream, pile, limit);
-    if (error !== undefined) return { out: pile.join(), error };
   }
-  return { out: pile.join() };
-}
-
-/** One xz stream onto the pile; returns what was wrong with it. */
-async function unpackXzStream(bytes: Uint8Array, pile: Pile, limit: number): Promise<string | undefined> {
-  // CommonJS without names that Node could find, hence require
-  const { XzReadableStream } = createRequire(import.meta.url)('xz-decompress') as Xz;
-  const source = new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(bytes);
-      controller.close();
-    },
-  });
-  const reader = new XzReadableStream(source).getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return undefined;
-      if (pile.add(value)) continue;
-      await reader.cancel();
-      return tooLarge(limit);
-    }
-  } catch {
-    return 'its data is damaged';
-  }
-}
-
-/** Loads and reads a recording; the diagnostics of the container come first. @throws InputError as `loadBytes` */
-export async function loadRecording(
-  path: string,
-  options: ReadOptions = {},
-): Promise<Recording & { container?: Container }> {
-  const { bytes, container, diagnostics } = await loadBytes(path);
-  const recording = readRecording(bytes, await nodeCodecs(), options);
+  const recording = await ended(intake, options);
   recording.diagnostics.unshift(...diagnostics);
   return container === undefined ? recording : { ...recording, container };
+}
+
+async function ended(intake: Intake, options: LoadOptions, interrupted = false): Promise<Loadable> {
+  const end = intake.end(interrupted);
+  return 'events' in end ? end : run(await stepsOf(end, options), options);
+}
+
+/** A pipe: a container in it is collected, all else is taken as it comes. */
+async function fromPipe(stdin: AsyncIterable<Uint8Array>, options: LoadOptions): Promise<Loadable> {
+  const intake = new Intake();
+  const packed: Uint8Array[] = [];
+  let container: Container | undefined;
+  let stop = false;
+  for await (const part of stdin) {
+    if (intake.size === 0 && packed.length === 0) container = containerOf(part);
+    if (container !== undefined) packed.push(part);
+    else intake.add(part);
+    options.progress?.(intake.size, 0);
+    stop = options.interrupted?.() === true;
+    if (stop || intake.foreign) break;
+  }
+  if (container !== undefined) return fromBytes(new Uint8Array(Buffer.concat(packed)), options);
+  return ended(intake, options, stop);
 }

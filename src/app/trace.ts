@@ -18,12 +18,12 @@ import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.j
 import { kindExists } from '../spec/rest.js';
 import { describe } from '../trace/describe.js';
 import type { Container } from '../trace/read.js';
-import type { BufferSummary, CpuSummary, ReadOptions, Recording } from '../trace/recording.js';
-import { loadRecording } from './trace-load.js';
+import type { BufferSummary, CpuSummary, Recording } from '../trace/recording.js';
+import { type LoadOptions, loadRecording } from './trace-load.js';
 import { loadMeta, type Meta, ownMeta } from './trace-meta.js';
 import { pfnOf, selectionOf } from './trace-narrow.js';
 
-export interface TraceOptions extends ReadOptions {
+export interface TraceOptions extends LoadOptions {
   /** a meta.json with kernel and ranges */
   meta?: string;
   /** texts such as `0x40000-0x4ffff=fsdax` */

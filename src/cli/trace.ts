@@ -35,7 +35,9 @@ const EVENTS_SHOWN = 50;
 const STORIES_SHOWN = 8;
 
 const EXAMPLES = `
-FILE is a trace.dat (version 6 or 7) or ftrace text, plain or in .gz, .xz or .zst.
+FILE is a trace.dat (version 6 or 7) or ftrace text, plain or in .gz, .xz or .zst; - is a pipe. Text from a pipe is read
+as it comes, a trace.dat is collected first, above 256 MiB in a temporary file. Ctrl-C ends the reading: what was read
+until then is judged.
 
 Examples:
   refzero trace trace.dat                                     kernel, losses, events, lives, verdict
@@ -46,7 +48,8 @@ Examples:
 
 Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma.
 Exit codes: 0 the file was read, if only in part, and nobody is accused; 1 a reference was leaked or put too often, for
-certain or likely; 2 wrong input; 70 a bug in refzero.`;
+certain or likely; 2 wrong input; 70 a bug in refzero;
+130 interrupted, and in what was read nobody is accused.`;
 
 /** Adds the command to the program. */
 export function traceCommand(program: Command): void {
@@ -89,12 +92,6 @@ export function traceCommand(program: Command): void {
 async function run(file: string, flags: Flags): Promise<number> {
   const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
   const format = formatOf(flags);
-  const progress = new Progress(process.stderr);
-  const options: TraceOptions = {
-    ...sourceOf(flags),
-    progress: (done, total) => progress.line(`reading ${Math.floor((done / Math.max(1, total)) * 100)} %`),
-    ...(flags.buffer !== undefined && { buffer: flags.buffer }),
-  };
   const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
   if ((isNarrowed(flags) || (format !== 'text' && format !== 'json')) && flags.event !== undefined) {
     throw new InputError({
@@ -102,7 +99,7 @@ async function run(file: string, flags: Flags): Promise<number> {
       message: '--event shows all events of a kind, as text or --json: leave the other options out',
     });
   }
-  const trace = await openTrace(file, options).finally(() => progress.clear());
+  const { trace, interrupted } = await open(file, flags);
   const narrow = isNarrowed(flags) ? narrowOf(trace, flags) : undefined;
   const print = (data: unknown, text: () => string) => put([format === 'json' ? jsonText(data) : text()], flags);
   if (format === 'csv' || format === 'perfetto') {
@@ -120,7 +117,39 @@ async function run(file: string, flags: Flags): Promise<number> {
     else await print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
     if (report.verdict.suspects.length > 0) return EXIT.finding;
   }
-  return EXIT.ok;
+  return interrupted ? EXIT.interrupted : EXIT.ok;
+}
+
+/** Opens the recording; says how far it is, and on Ctrl-C goes on with what was read. */
+async function open(file: string, flags: Flags): Promise<{ trace: OpenTrace; interrupted: boolean }> {
+  const progress = new Progress(process.stderr);
+  let interrupted = false;
+  const interrupt = () => {
+    // once more, and it is over
+    process.off('SIGINT', interrupt);
+    interrupted = true;
+  };
+  process.on('SIGINT', interrupt);
+  try {
+    const trace = await openTrace(file, {
+      ...sourceOf(flags),
+      ...(flags.buffer !== undefined && { buffer: flags.buffer }),
+      progress: (done, total) => progress.line(readingText(done, total)),
+      stdin: process.stdin,
+      interrupted: () => interrupted,
+    });
+    return { trace, interrupted };
+  } finally {
+    process.off('SIGINT', interrupt);
+    progress.clear();
+  }
+}
+
+/** Of a pipe nobody knows how much there is. */
+function readingText(done: number, total: number): string {
+  return total > 0
+    ? `reading ${Math.floor((done / total) * 100)} %`
+    : `reading, ${Math.floor(done / 1048576)} MiB so far`;
 }
 
 /** The verdict first, then what it does not speak of, then pages of equal lives and numbers. */

@@ -72,13 +72,12 @@ class Head {
   }
 }
 
-/** Merges until all lanes are empty. @param progress called now and then */
-export function merge(
+/** Merges until all lanes are empty. Yields now and then; who answers true wants no more. */
+export function* merge(
   lanes: readonly Lane[],
   columns: Columns,
   lose: (loss: Loss) => void,
-  progress: () => void,
-): void {
+): Generator<void, void, boolean | undefined> {
   const all = lanes.map((lane) => new Head(lane));
   const heap = all.filter((head) => head.refill(columns)).sort((a, b) => a.time - b.time || a.lane.cpu - b.lane.cpu);
   let left = heap.length;
@@ -93,7 +92,7 @@ export function merge(
     if (left > 0) sink(heap, left);
     if (columns.length >= next) {
       next = columns.length + 0x10000;
-      progress();
+      if (yield) return;
     }
   }
   for (const { lane, lastRow } of all) {

@@ -12,16 +12,30 @@ import { Decoder, Tables } from './decode.js';
 import type { ByteInterner } from './intern.js';
 import { SymbolTable } from './kallsyms.js';
 import { merge } from './merge.js';
-import type { Codecs, CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
+import {
+  type Codecs,
+  type CpuSummary,
+  interruptedText,
+  type Loss,
+  type Notes,
+  type Reading,
+  type ReadOptions,
+  type Recording,
+} from './recording.js';
 import type { Source } from './source.js';
 
 /** Reads a trace.dat; undefined (with notes) where nothing at all can be read. */
-export function readDat(source: Source, codecs: Codecs, notes: Notes, options: ReadOptions): Recording | undefined {
+export function* readDat(
+  source: Source,
+  codecs: Codecs,
+  notes: Notes,
+  options: ReadOptions,
+): Reading<Recording | undefined> {
   const file = openDat(source, codecs, notes);
   if (!file) return undefined;
   const chosen = chooseBuffer(file, options.buffer);
   const reader = new DatReader(file, chosen, options);
-  reader.run();
+  yield* reader.run();
   return recordingOf(file, chosen, reader);
 }
 
@@ -60,7 +74,7 @@ class DatReader {
     this.origin = { known: false, high: 0, low: 0, budget: (64 << 20) + 256 * file.source.size };
   }
 
-  run(): void {
+  *run(): Reading<void> {
     const { buffer, file, decoder, options } = this;
     if (!buffer) return;
     if (!(buffer.pageSize >= 64 && buffer.pageSize <= 1 << 26 && buffer.pageSize % 4 === 0)) {
@@ -78,12 +92,13 @@ class DatReader {
     }));
     const done = () => streams.reduce((sum, { offset, begin }) => sum + offset - begin, 0);
     const total = usable.reduce((sum, { size }) => sum + size, 0);
-    merge(
-      lanes,
-      this.events,
-      (loss) => this.addLoss(loss),
-      () => options.progress?.(Math.min(done(), total), total),
-    );
+    const steps = merge(lanes, this.events, (loss) => this.addLoss(loss));
+    for (let step = steps.next(); !step.done; ) {
+      options.progress?.(Math.min(done(), total), total);
+      const stop = yield;
+      if (stop) this.interrupted(done() / total);
+      step = steps.next(stop);
+    }
     decoder.finish();
     this.events.trim();
     const read = new Set(usable.map(({ cpu }) => cpu));
@@ -91,6 +106,11 @@ class DatReader {
       if (size === 0 || read.has(cpu)) continue;
       this.addLoss({ cpu, after: -1, before: this.events.length, events: -1 });
     }
+  }
+
+  private interrupted(share: number): void {
+    this.file.notes.add('RZ3030', interruptedText(this.events.length, share));
+    this.addLoss({ cpu: -1, after: this.events.length - 1, before: this.events.length, events: -1 });
   }
 
   private addLoss(loss: Loss): void {

@@ -7,7 +7,16 @@
 import { asciiOf, textOf } from './bytes.js';
 import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
 import { ByteInterner, grown } from './intern.js';
-import type { CpuSummary, Loss, Notes, ReadOptions, Recording } from './recording.js';
+import {
+  type CpuSummary,
+  finished,
+  interruptedText,
+  type Loss,
+  type Notes,
+  type Reading,
+  type ReadOptions,
+  type Recording,
+} from './recording.js';
 import { FIELD } from './shapes.js';
 import { type Source, sourceOf } from './source.js';
 import { isPageBody, TextFields } from './text-fields.js';
@@ -30,7 +39,11 @@ const WINDOW = 1 << 20;
 
 /** Reads ftrace text; of a file that is none the recording is empty and the notes say so. */
 export function readText(from: Uint8Array | Source, notes: Notes, options: ReadOptions): Recording {
-  const source = sourceOf(from);
+  return finished(textSteps(sourceOf(from), notes, options));
+}
+
+/** The same, step by step. */
+export function* textSteps(source: Source, notes: Notes, options: ReadOptions): Reading<Recording> {
   const reader = new TextReader(notes);
   const part = new Uint8Array(Math.min(WINDOW, source.size));
   for (let at = 0; at < source.size && !reader.foreign; ) {
@@ -39,6 +52,7 @@ export function readText(from: Uint8Array | Source, notes: Notes, options: ReadO
     reader.add(part.subarray(0, got));
     at += got;
     options.progress?.(at, source.size);
+    if (yield) return reader.interrupt(at / source.size);
   }
   return reader.finish();
 }
@@ -135,6 +149,16 @@ export class TextReader {
       at = to + 1;
     }
     this.bytes = kept;
+  }
+
+  /** No more pieces are wanted. @param share of the text that was read, 0 to 1, where that is known */
+  interrupt(share: number | undefined): Recording {
+    this.size = 0;
+    this.entries = -1;
+    this.last = NEWLINE;
+    this.notes.add('RZ3030', interruptedText(this.events.length, share));
+    this.lose(-1, -1, this.events.length - 1, this.events.length);
+    return this.finish();
   }
 
   /** No more pieces: what was read. */

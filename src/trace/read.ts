@@ -2,8 +2,8 @@
 /** The door of src/trace: bytes of any recording in, columns and notes out. It never throws for what is in the bytes. */
 import { DAT_MAGIC, isDat } from './dat.js';
 import { readDat } from './read-dat.js';
-import { readText } from './read-text.js';
-import { type Codecs, Notes, type ReadOptions, type Recording } from './recording.js';
+import { textSteps } from './read-text.js';
+import { type Codecs, finished, Notes, type Reading, type ReadOptions, type Recording } from './recording.js';
 import { type Source, sourceOf } from './source.js';
 
 /** Container formats, which the caller has to unpack (they differ between Node and a browser). */
@@ -24,15 +24,19 @@ export function containerOf(bytes: Uint8Array): Container | undefined {
  * @returns columns and diagnostics; no events and a diagnostic where the bytes are no recording
  */
 export function readRecording(from: Uint8Array | Source, codecs: Codecs, options: ReadOptions = {}): Recording {
+  return finished(recordingSteps(sourceOf(from), codecs, options));
+}
+
+/** The same, step by step. */
+export function* recordingSteps(source: Source, codecs: Codecs, options: ReadOptions = {}): Reading<Recording> {
   const notes = new Notes();
-  const source = sourceOf(from);
   const head = new Uint8Array(Math.min(source.size, DAT_MAGIC.length));
   source.read(0, head);
   if (isDat(head)) {
-    const recording = readDat(source, codecs, notes, options);
+    const recording = yield* readDat(source, codecs, notes, options);
     if (recording) return recording;
   } else if (head.length > 0 && head.length < DAT_MAGIC.length && head.every((byte, at) => byte === DAT_MAGIC[at])) {
     notes.add('RZ3001', 'the file ends inside the first ten bytes of a trace.dat');
   }
-  return readText(source, notes, options);
+  return yield* textSteps(source, notes, options);
 }

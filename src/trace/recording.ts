@@ -87,6 +87,26 @@ export interface ReadOptions {
   progress?: (done: number, total: number) => void;
 }
 
+/**
+ * A reading under way: gives control back now and then, so that its caller can draw, or listen for Ctrl-C. Who answers true
+ * wants no more: what was read until then is the result, and a note says so.
+ */
+export type Reading<T> = Generator<void, T, boolean | undefined>;
+
+/** Runs a reading to its end. */
+export function finished<T>(reading: Reading<T>): T {
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done) return value;
+  }
+}
+
+/** @param share of the recording that was read, 0 to 1; undefined for a pipe */
+export function interruptedText(events: number, share: number | undefined): string {
+  const part = share === undefined ? '' : `, ${Math.floor(share * 100)} % of the recording`;
+  return `interrupted: ${events} events were read${part}; it is judged as if it ended there`;
+}
+
 /** Collects diagnostics, at most a few of one code: a damaged file must not bury its own report. */
 export class Notes {
   readonly list: Diagnostic[] = [];

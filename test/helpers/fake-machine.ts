@@ -7,7 +7,7 @@ import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSyn
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Host, liveHost } from '../../src/app/record-host.js';
-import { loadBytes, nodeCodecs } from '../../src/app/trace-load.js';
+import { nodeCodecs, unpackContainer } from '../../src/app/trace-unpack.js';
 import { openDat } from '../../src/trace/dat.js';
 import { Notes } from '../../src/trace/recording.js';
 
@@ -31,7 +31,7 @@ export interface Source {
 
 /** @returns a real trace.dat version 6, taken apart; of its formats those that are recorded here */
 export async function sourceOf(path: string): Promise<Source> {
-  const { bytes } = await loadBytes(path);
+  const { bytes } = await unpackContainer(new Uint8Array(readFileSync(path)));
   const file = openDat(bytes, await nodeCodecs(), new Notes());
   if (!file) throw new Error(`${path} is no trace.dat`);
   const formats = new Map<string, string>();
