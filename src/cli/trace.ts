@@ -5,7 +5,7 @@
  * Not here: reading and counting (src/app/trace.ts), and how results look (trace-render.ts).
  */
 import type { Command } from 'commander';
-import { eventsNamed, openTrace, pageOf, reportOf, type TraceOptions, type TraceReport } from '../app/trace.js';
+import { eventsNamed, type OpenTrace, openTrace, pageOf, reportOf, type TraceReport } from '../app/trace.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
