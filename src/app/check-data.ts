@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Diagnostic } from '../base/diagnostic.js';
 import type { Expectation } from '../compiler/api.js';
+import type { MemoryOrder } from '../explore/memory-order.js';
 import type { CheckResult } from '../explore/verdict.js';
 
 export interface CheckOptions {
@@ -19,6 +20,8 @@ export interface CheckOptions {
   variant?: string;
   /** every broken variant as well, each on the kernels that it names */
   variants: boolean;
+  /** the order in which others see a task's stores; sequentially consistent if absent */
+  memory?: MemoryOrder;
   /** a search ends inconclusive at this many states */
   statesMax?: number;
   /** bytes that all searches may hold together, an equal share each; most of what is free if absent */

@@ -4,16 +4,10 @@
  *
  * Not here: the search (src/explore) and the thread that this runs on (check-worker.ts).
  */
-import type { CompiledScenario, KernelChoice, Workspace } from '../compiler/api.js';
-import {
-  buildModel,
-  check,
-  type Helper,
-  help,
-  type Invitation,
-  type Model,
-  type SearchOptions,
-} from '../explore/check.js';
+import type { CompiledScenario, Workspace } from '../compiler/api.js';
+import type { BufferDepth } from '../compiler/link.js';
+import { buildModel, type Helper, help, type Invitation, type Model, type SearchOptions } from '../explore/check.js';
+import { checkInOrder, type MemoryOrder } from '../explore/memory-order.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
 import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
@@ -31,6 +25,7 @@ export interface JobHooks {
 export interface JobOptions {
   with: readonly string[];
   without: readonly string[];
+  memory?: MemoryOrder;
   statesMax?: number;
   noReductions?: boolean;
   /** bytes; a search that needs more is inconclusive */
@@ -42,14 +37,21 @@ export interface JobOptions {
 }
 
 /** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
-export function modelOf(workspace: Workspace, job: Job, options: JobOptions): Model {
-  const choice: KernelChoice = { kernel: job.kernel, with: [...options.with], without: [...options.without] };
-  const compiled = workspace.compileScenario(job.scenario, choice, job.variant);
+export function modelOf(workspace: Workspace, job: Job, options: JobOptions, depth?: BufferDepth): Model {
+  const compiled = compiledOf(workspace, job, options);
   return refusingWell(workspace, compiled, () => {
     const { layout, columns } = initialMemory(compiled);
     const { coverage = false, noReductions = false } = options;
-    return buildModel(compiled, layout, columns, { coverage, reductions: !noReductions });
+    return buildModel(compiled, layout, columns, { coverage, reductions: !noReductions, depth });
   });
+}
+
+function compiledOf(workspace: Workspace, { scenario, kernel, variant }: Job, options: JobOptions): CompiledScenario {
+  return workspace.compileScenario(
+    scenario,
+    { kernel, with: [...options.with], without: [...options.without] },
+    variant,
+  );
 }
 
 /** @throws InputError what `work` refuses, as a user can read it */
@@ -61,7 +63,6 @@ function refusingWell<T>(workspace: Workspace, compiled: CompiledScenario, work:
 export function runJob(workspace: Workspace, job: Job, options: JobOptions, hooks: JobHooks = {}): Done {
   const begin = performance.now();
   const since = (start: number) => (performance.now() - start) / 1000;
-  const model = modelOf(workspace, job, options);
   const searchBegin = performance.now();
   const search: SearchOptions = {
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
@@ -74,7 +75,11 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
     onProgress: ({ transitions: _, ...progress }) => hooks.onProgress?.({ ...progress, seconds: since(searchBegin) }),
     ...(hooks.newcomers && { newcomers: hooks.newcomers }),
   };
-  const result = refusingWell(workspace, model.linked.compiled, () => check(model, search));
+  const build = (depth: BufferDepth): Model => modelOf(workspace, job, options, depth);
+  const compiled = compiledOf(workspace, job, options);
+  const { model, result } = refusingWell(workspace, compiled, () =>
+    checkInOrder(options.memory ?? 'sc', build, search),
+  );
   return {
     result,
     explored: exploredBy(model),

@@ -10,6 +10,7 @@ import { assert, InternalError } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
 import type { Workspace } from '../compiler/api.js';
 import type { Helper, Invitation } from '../explore/check.js';
+import { DEPTHS } from '../explore/memory-order.js';
 import type { FromWorker, Job, ToWorker, WorkerData } from './check-data.js';
 import { helpWith, modelOf, runJob } from './check-job.js';
 import { isPath, plan } from './check-plan.js';
@@ -72,11 +73,14 @@ function newcomers(): Helper[] {
 
 /** Ready means compiled: who is invited is waited for. */
 function getReadyToHelp(workspace: Workspace, job: Job): void {
-  const model = modelOf(workspace, job, options);
+  const model = modelOf(workspace, job, options, DEPTHS[options.memory ?? 'sc'][0]);
   const { port1: owner, port2: here } = new MessageChannel();
   here.once('message', (first: Invitation) =>
     sayingErrors(() => {
-      helpWith(workspace, model, first, () => receiveMessageOnPort(here)?.message);
+      // the model that is searched is one with store buffers of another size, perhaps
+      const depth = first.welcome?.depth;
+      const same = depth === model.linked.depth ? model : modelOf(workspace, job, options, depth);
+      helpWith(workspace, same, first, () => receiveMessageOnPort(here)?.message);
       here.close();
     }),
   );

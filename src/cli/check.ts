@@ -4,10 +4,11 @@
  *
  * Not here: planning, threads and search (src/app), and how results look (render*.ts, table.ts).
  */
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { check } from '../app/check.js';
 import type { CheckOptions, CheckReport, Outcome } from '../app/check-data.js';
 import { InputError } from '../base/diagnostic.js';
+import type { MemoryOrder } from '../explore/memory-order.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { type Replay, renderOutcome } from './render.js';
@@ -21,6 +22,7 @@ interface Flags {
   without?: string[];
   variant?: string;
   variants?: boolean;
+  memory?: MemoryOrder;
   statesMax?: number;
   memoryMax?: number;
   secondsMax?: number;
@@ -52,6 +54,11 @@ export function checkCommand(program: Command): void {
     .option('--without <id>', 'take a commit out of the kernels (repeatable)', list)
     .option('--variant <name>', 'check this broken variant of the scenario instead')
     .option('--variants', 'check all broken variants too: each must be violated as its file says')
+    .addOption(
+      new Option('--memory <order>', 'order in which stores are seen: sequentially consistent, or x86-TSO')
+        .choices(['sc', 'tso'])
+        .default('sc'),
+    )
     .option('--states-max <n>', 'stop a search at this many states: inconclusive', wholeNumber('--states-max'))
     .option('--memory-max <size>', 'memory for all searches together: 900M, 8G (default: most of what is free)', size)
     .option('--seconds-max <n>', 'stop a search after this many seconds: inconclusive', wholeNumber('--seconds-max'))
@@ -87,6 +94,7 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     without: flags.without ?? [],
     variants: flags.variants === true,
     ...(flags.variant !== undefined && { variant: flags.variant }),
+    ...(flags.memory === 'tso' && { memory: flags.memory }),
     ...(flags.statesMax !== undefined && { statesMax: flags.statesMax }),
     ...(flags.memoryMax !== undefined && { memoryMax: flags.memoryMax }),
     ...(flags.secondsMax !== undefined && { secondsMax: flags.secondsMax }),

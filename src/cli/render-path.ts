@@ -277,7 +277,8 @@ function isBookkeeping({ cell, kind }: Access): boolean {
 }
 
 /** @returns `mem_map[1]._refcount: 2 -> 1` */
-export function changeText({ cell, before, value }: Access): string {
+export function changeText({ cell, kind, before, value }: Access): string {
+  if (kind === 'buffered') return `${cell} = ${value}, not yet seen by others`;
   if (before === undefined) return `${cell} = ${value}`;
   return before === value ? `${cell} stays ${value}` : `${cell}: ${before} -> ${value}`;
 }
@@ -287,6 +288,7 @@ const BLOCKED: Record<BlockedTask['reason'], string> = {
   sleep: 'sleeps in',
   ipi: 'waits for an IPI to be answered in',
   'grace period': 'waits for a grace period in',
+  'store buffer': 'waits for its store buffer to empty in',
   'can go on': 'can go on in',
 };
 

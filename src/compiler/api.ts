@@ -75,6 +75,8 @@ export interface CompiledScenario {
   never: Named[];
   sometimes: Named[];
   finally: Named[];
+  /** what happens once others have seen all that a task stored (x86-TSO); absent without the primitives */
+  storesAreSeen?: Named;
 }
 
 export interface KernelChoice {

@@ -171,6 +171,7 @@ function assigns(statement: Stmt, locals: ReadonlySet<LocalId>): boolean {
     case 'set':
     case 'load':
     case 'choose':
+    case 'buffered':
       return locals.has(statement.dst);
     case 'call':
     case 'callParam': {

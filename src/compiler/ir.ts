@@ -41,6 +41,8 @@ export interface Field {
   length: number;
   /** exists only for the checker; accesses are no steps */
   ghost: boolean;
+  /** state of a CPU, not memory: no store to it waits in a store buffer */
+  cpuState: boolean;
   loc: Loc;
 }
 
@@ -182,8 +184,14 @@ export type Stmt =
       op: 'atomic';
       guard?: { body: Stmt[]; enabled: Expr; reason: 'lock' | 'sleep' | 'ipi' | 'grace period' };
       body: Stmt[];
+      /** what it writes is plain stores, which may wait in a store buffer */
+      plain?: true;
       loc: Loc;
     }
+  /** waits until the task's store buffer is empty */
+  | { op: 'fence'; loc: Loc }
+  /** the CPUs whose store buffers are not empty, a bit each */
+  | { op: 'buffered'; dst: LocalId; loc: Loc }
   | { op: 'choose'; dst: LocalId; count: Expr; loc: Loc }
   | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec'; message: Expr; loc: Loc };
 

@@ -17,6 +17,7 @@ export interface Column {
   name: string;
   type: Type;
   ghost: boolean;
+  cpuState: boolean;
   /** elements an instance has: 1, or the length of an array */
   length: number;
   /** instances times length */
@@ -84,8 +85,9 @@ function columnsOf(program: ProgramIR, instances: Map<string, number>) {
     for (const field of fields) {
       if (field.embed) continue;
       const name = `${struct}.${field.name}`;
-      const { type, ghost, length } = field;
-      const made = { id: columns.length, struct, field: field.name, name, type, ghost, length, size: count * length };
+      const { type, ghost, cpuState, length } = field;
+      const size = count * length;
+      const made = { id: columns.length, struct, field: field.name, name, type, ghost, cpuState, length, size };
       columns.push(made);
       column.set(name, made);
       fieldAddrBase.set(name, addr);

@@ -11,6 +11,8 @@ import type { Layout } from './layout.js';
 export interface Surroundings {
   task: number;
   taskCount: number;
+  /** whether stores wait in store buffers (link-tso.ts) */
+  buffered: boolean;
 }
 
 /** The instances of its struct that a by-value field holds: those of host `h` (from 0) begin at `first + h * length`. */

@@ -153,6 +153,8 @@ export class Propagation {
       known[op.dst] = value.op === 'const' ? value.value : null;
     } else if (op.op === 'load') {
       known[op.dst] = this.#memory.constant(this.#cell(op.cell)) ?? null;
+    } else if (op.op === 'buffered') {
+      known[op.dst] = null;
     } else if (op.op === 'choose') {
       const count = this.#fold(op.count);
       known[op.dst] = count.op === 'const' && count.value === 1 ? 0 : null;

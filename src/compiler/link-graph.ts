@@ -19,7 +19,7 @@ export interface Place {
 /** Index into Graph.nodes. */
 export type NodeId = number;
 
-export type BlockReason = 'lock' | 'sleep' | 'ipi' | 'grace period';
+export type BlockReason = 'lock' | 'sleep' | 'ipi' | 'grace period' | 'store buffer';
 
 /** One element of a column, as an expression. */
 export interface CellAccess {
@@ -27,6 +27,10 @@ export interface CellAccess {
   ref: Expr;
   index: Expr | undefined;
   ghost: boolean;
+  /** a test that the access may be made: no path tells it */
+  untold?: true;
+  /** of a place in a store buffer: the memory that what is read or written there is about, which a path tells */
+  standsFor?: CellAccess;
 }
 
 export type Op =
@@ -34,11 +38,15 @@ export type Op =
   | { op: 'load'; dst: LocalId; cell: CellAccess }
   | { op: 'store'; cell: CellAccess; value: Expr }
   | { op: 'choose'; dst: LocalId; count: Expr }
-  | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec' | 'null dereference'; message: string }
+  | { op: 'fail'; kind: 'BUG' | 'WARN' | 'assert' | 'spec' | 'null dereference' | 'store buffer'; message: string }
   /** an atomic block begins */
   | { op: 'enter' }
   /** the step is possible only where this holds */
   | { op: 'guard'; enabled: Expr; reason: BlockReason }
+  /** waits until the task's store buffer is empty; link-tso.ts puts a guard in its place */
+  | { op: 'fence' }
+  /** the CPUs whose store buffers are not empty; link-tso.ts puts loads in its place */
+  | { op: 'buffered'; dst: LocalId }
   /** to `next` if the condition holds, else to `other` */
   | { op: 'branch'; condition: Expr }
   | { op: 'jump' }
@@ -55,6 +63,8 @@ export interface Node {
   place: Place;
   /** inside an atomic block: accesses are no steps of their own */
   atomic: boolean;
+  /** atomic, but what it stores may wait in a store buffer */
+  plain: boolean;
 }
 
 export interface Graph {
@@ -168,7 +178,7 @@ export function operands(op: Op): Expr[] {
 
 /** @returns the local that an operation writes, or -1 */
 export function written(op: Op): LocalId {
-  return op.op === 'set' || op.op === 'load' || op.op === 'choose' ? op.dst : -1;
+  return op.op === 'set' || op.op === 'load' || op.op === 'choose' || op.op === 'buffered' ? op.dst : -1;
 }
 
 /** Primitives are shown by the call that uses them, so their own frames are left out of paths. */

@@ -9,6 +9,7 @@
  */
 import { assert, unreachable } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
+import { constant, INT } from './fold.js';
 import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } from './ir.js';
 import type { Layout } from './layout.js';
 import type { LineMarks } from './lines.js';
@@ -20,12 +21,19 @@ const MAX_NODES = 400_000;
 /** Calls inside calls. */
 const MAX_DEPTH = 200;
 
+/** Whether statements stand in an atomic block, and in one of plain stores. */
+type Around = Pick<Node, 'atomic' | 'plain'>;
+
+const OUTSIDE: Around = { atomic: false, plain: false };
+
 /** Where statements stand: the frame, the jump targets, the calls around. */
 interface Context {
   frame: Frame;
   labels: Map<string, { leave: NodeId; again: NodeId }>;
   up: Place | undefined;
   atomic: boolean;
+  /** within an atomic block whose stores are plain */
+  plain: boolean;
   /** where `return` goes, and what it sets */
   returnTo: NodeId;
   returnDst: LocalId | undefined;
@@ -72,12 +80,12 @@ class Inliner {
 
   graph(fn: FunctionIR, name: string): Graph {
     const result = fn.returns.kind === 'void' ? undefined : this.fresh({ name: '$result', type: fn.returns }, false);
-    const end = this.#node({ op: 'end' }, -1, { loc: fn.loc, function: fn.name, text: '', up: undefined }, false);
+    const end = this.#node({ op: 'end' }, -1, { loc: fn.loc, function: fn.name, text: '', up: undefined }, OUTSIDE);
     const context: Context = {
       frame: new Frame(fn, this.#factsOf(fn), this),
       labels: new Map(),
       up: undefined,
-      atomic: false,
+      ...OUTSIDE,
       returnTo: end,
       returnDst: result,
     };
@@ -96,10 +104,10 @@ class Inliner {
     return foldExpr(expr, () => undefined, this.#layout, this.#program, this.#surroundings);
   }
 
-  #node(op: Op, next: NodeId, place: Place, atomic: boolean, other: NodeId = -1): NodeId {
+  #node(op: Op, next: NodeId, place: Place, { atomic, plain }: Around, other: NodeId = -1): NodeId {
     if (this.nodes.length - this.#marked >= MAX_NODES)
       throw tooLarge(place, `more than ${MAX_NODES} operations once its calls are inlined`);
-    this.nodes.push({ op, next, other, place, atomic });
+    this.nodes.push({ op, next, other, place, atomic, plain });
     return this.nodes.length - 1;
   }
 
@@ -131,7 +139,7 @@ class Inliner {
     const entry = this.#unmarked(stmt, next, place, context);
     if (!this.#marks || stmt.op === 'block') return entry;
     this.#marked++;
-    return this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, entry, place, context.atomic);
+    return this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, entry, place, context);
   }
 
   #unmarked(stmt: Stmt, next: NodeId, place: Place, context: Context): NodeId {
@@ -140,11 +148,11 @@ class Inliner {
         return this.#set(stmt, next, place, context);
       case 'load': {
         const dst = context.frame.local(stmt.dst);
-        return this.#node({ op: 'load', dst, cell: this.#cell(stmt, context) }, next, place, context.atomic);
+        return this.#node({ op: 'load', dst, cell: this.#cell(stmt, context) }, next, place, context);
       }
       case 'store': {
         const value = this.#expr(stmt.value, context);
-        return this.#node({ op: 'store', cell: this.#cell(stmt, context), value }, next, place, context.atomic);
+        return this.#node({ op: 'store', cell: this.#cell(stmt, context), value }, next, place, context);
       }
       case 'call':
         return this.#call(stmt, next, place, context);
@@ -168,18 +176,25 @@ class Inliner {
           { op: 'set', dst: context.returnDst, value: this.#expr(stmt.value, context) },
           context.returnTo,
           place,
-          context.atomic,
+          context,
         );
       case 'atomic':
         return this.#atomic(stmt, next, place, context);
       case 'choose': {
         const dst = context.frame.local(stmt.dst);
-        return this.#node({ op: 'choose', dst, count: this.#expr(stmt.count, context) }, next, place, context.atomic);
+        return this.#node({ op: 'choose', dst, count: this.#expr(stmt.count, context) }, next, place, context);
+      }
+      case 'fence':
+        return this.#surroundings.buffered ? this.#node({ op: 'fence' }, next, place, context) : next;
+      case 'buffered': {
+        const dst = context.frame.local(stmt.dst);
+        if (this.#surroundings.buffered) return this.#node({ op: 'buffered', dst }, next, place, context);
+        return this.#node({ op: 'set', dst, value: constant(INT, 0) }, next, place, context);
       }
       case 'fail': {
         const message = this.#expr(stmt.message, context);
         assert(message.op === 'text', `the message of fail is not a literal at ${stmt.loc.file}:${stmt.loc.line}`);
-        return this.#node({ op: 'fail', kind: stmt.kind, message: message.value }, -1, place, context.atomic);
+        return this.#node({ op: 'fail', kind: stmt.kind, message: message.value }, -1, place, context);
       }
       default:
         return unreachable(stmt);
@@ -199,20 +214,20 @@ class Inliner {
     return { column, ref: this.#expr(stmt.ref, context), index, ghost: stmt.ghost };
   }
 
-  #sets(sets: readonly { dst: LocalId; value: Expr }[], next: NodeId, place: Place, atomic: boolean): NodeId {
+  #sets(sets: readonly { dst: LocalId; value: Expr }[], next: NodeId, place: Place, around: Around): NodeId {
     let entry = next;
     for (let i = sets.length - 1; i >= 0; i--) {
       const { dst, value } = sets[i];
-      entry = this.#node({ op: 'set', dst, value: this.fold(value) }, entry, place, atomic);
+      entry = this.#node({ op: 'set', dst, value: this.fold(value) }, entry, place, around);
     }
     return entry;
   }
 
   #set(stmt: Stmt & { op: 'set' }, next: NodeId, place: Place, context: Context): NodeId {
     const address = context.frame.address(stmt.dst);
-    if (address) return this.#sets(address.snapshots, next, place, context.atomic);
+    if (address) return this.#sets(address.snapshots, next, place, context);
     const dst = context.frame.local(stmt.dst);
-    return this.#node({ op: 'set', dst, value: this.#expr(stmt.value, context) }, next, place, context.atomic);
+    return this.#node({ op: 'set', dst, value: this.#expr(stmt.value, context) }, next, place, context);
   }
 
   #if(stmt: Stmt & { op: 'if' }, next: NodeId, place: Place, context: Context): NodeId {
@@ -220,11 +235,11 @@ class Inliner {
     if (condition.op === 'const') return this.#list(condition.value ? stmt.then : stmt.else, next, context);
     const yes = this.#list(stmt.then, next, context);
     const no = this.#list(stmt.else, next, context);
-    return this.#node({ op: 'branch', condition }, yes, place, context.atomic, no);
+    return this.#node({ op: 'branch', condition }, yes, place, context, no);
   }
 
   #loop(stmt: Stmt & { op: 'loop' }, next: NodeId, place: Place, context: Context): NodeId {
-    const head = this.#node({ op: 'jump' }, -1, place, context.atomic);
+    const head = this.#node({ op: 'jump' }, -1, place, context);
     const after = this.#list(stmt.after, head, context);
     const labels = new Map(context.labels).set(stmt.label, { leave: next, again: after });
     this.nodes[head].next = this.#list(stmt.body, after, { ...context, labels });
@@ -232,14 +247,14 @@ class Inliner {
   }
 
   #atomic(stmt: Stmt & { op: 'atomic' }, next: NodeId, place: Place, context: Context): NodeId {
-    const inside = { ...context, atomic: true };
+    const inside = { ...context, atomic: true, plain: context.atomic ? context.plain : stmt.plain === true };
     let entry = this.#list(stmt.body, next, inside);
     if (stmt.guard) {
       const { enabled, reason } = stmt.guard;
-      entry = this.#node({ op: 'guard', enabled: this.#expr(enabled, inside), reason }, entry, place, true);
+      entry = this.#node({ op: 'guard', enabled: this.#expr(enabled, inside), reason }, entry, place, inside);
       entry = this.#list(stmt.guard.body, entry, inside);
     }
-    return context.atomic ? entry : this.#node({ op: 'enter' }, entry, place, true);
+    return context.atomic ? entry : this.#node({ op: 'enter' }, entry, place, inside);
   }
 
   #call(stmt: Stmt & { op: 'call' }, next: NodeId, place: Place, context: Context): NodeId {
@@ -257,11 +272,12 @@ class Inliner {
       labels: new Map(),
       up: place,
       atomic: context.atomic,
+      plain: context.plain,
       returnTo: next,
       returnDst: stmt.dst === undefined ? undefined : context.frame.local(stmt.dst),
     });
     this.#depth--;
-    return this.#sets(sets, entry, place, context.atomic);
+    return this.#sets(sets, entry, place, context);
   }
 
   #argument(arg: Expr | Closure, context: Context): Binding {
@@ -276,13 +292,14 @@ class Inliner {
     if (stmt.dst !== undefined) {
       assert(closure.result !== undefined, `a closure without value is used as one in ${context.frame.fn.name}`);
       const value: Expr = { op: 'local', type: closure.returns, id: frame.local(closure.result) };
-      returnTo = this.#node({ op: 'set', dst: context.frame.local(stmt.dst), value }, next, place, context.atomic);
+      returnTo = this.#node({ op: 'set', dst: context.frame.local(stmt.dst), value }, next, place, context);
     }
     const entry = this.#list(closure.body, returnTo, {
       frame,
       labels: new Map(),
       up: place,
       atomic: context.atomic,
+      plain: context.plain,
       returnTo,
       returnDst: undefined,
     });
@@ -290,7 +307,7 @@ class Inliner {
       dst: frame.local(param),
       value: this.#expr(stmt.args[i], context),
     }));
-    return this.#sets(sets, entry, place, context.atomic);
+    return this.#sets(sets, entry, place, context);
   }
 }
 

@@ -55,7 +55,7 @@ export function segmentsOf(program: ProgramIR, layout: Layout): Map<string, Segm
 export class Memory {
   readonly layout: Layout;
   readonly segments: Map<string, Segment[]>;
-  readonly #initial: readonly Int32Array[];
+  readonly #initial: Int32Array[];
   /** column name -> ids of the segments that tasks write */
   #written = new Map<string, Set<number>>();
   /** column name -> ids of the segments whose values tasks change */
@@ -65,7 +65,7 @@ export class Memory {
   constructor(program: ProgramIR, layout: Layout, initial: readonly Int32Array[]) {
     this.layout = layout;
     this.segments = segmentsOf(program, layout);
-    this.#initial = initial;
+    this.#initial = [...initial];
     for (const column of layout.columns) {
       assert(initial[column.id]?.length === column.size, `initial memory of ${column.name} has the wrong size`);
     }
@@ -95,6 +95,18 @@ export class Memory {
     if (!set) return false;
     const segment = this.segmentOf(column.struct, ref);
     return segment === undefined || set.has(segment.id);
+  }
+
+  /** @returns whether tasks change what an access can touch */
+  changes(cell: CellAccess): boolean {
+    return this.#has(this.#changing, cell);
+  }
+
+  /** Takes in a column that is no part of the program: all zero at first, and it changes. */
+  addColumn(column: Column, count: number): void {
+    this.segments.set(column.struct, [{ struct: column.struct, id: 0, first: 0, count, global: column.struct }]);
+    this.#initial[column.id] = new Int32Array(column.size);
+    this.#changing.set(column.name, new Set([0]));
   }
 
   changingSegments(column: Column): Segment[] {

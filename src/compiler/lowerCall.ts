@@ -80,7 +80,10 @@ function lowerParameterCall(
 type WordRule = (frame: Frame, node: ts.CallExpression) => Expr | undefined;
 
 const words: Readonly<Record<string, WordRule>> = {
-  one_step: lowerOneStep,
+  one_step: (frame, node) => lowerOneStep(frame, node),
+  plain_step: (frame, node) => lowerOneStep(frame, node, true),
+  fence: (frame, node) => void frame.emit({ op: 'fence', loc: locOf(node) }),
+  buffered_cpus: lowerBuffered,
   when: lowerWhen,
   choose: lowerChoose,
   fail: lowerFail,
@@ -106,13 +109,13 @@ function argument(node: ts.CallExpression, index: number): ts.Expression {
   return node.arguments[index] ?? refuse(node, 'word', `${foldedText(node.expression)} lacks an argument`);
 }
 
-function lowerOneStep(frame: Frame, node: ts.CallExpression): Expr | undefined {
+function lowerOneStep(frame: Frame, node: ts.CallExpression, plain = false): Expr | undefined {
   const callable = callableOf(frame, argument(node, 0));
   let value: Expr | undefined;
   const body = frame.collect(() => {
     value = inline(frame, callable, node);
   });
-  frame.emit({ op: 'atomic', body, loc: locOf(node) });
+  frame.emit({ op: 'atomic', body, ...(plain && { plain }), loc: locOf(node) });
   return value;
 }
 
@@ -136,6 +139,12 @@ function lowerWhen(frame: Frame, node: ts.CallExpression): undefined {
     inline(frame, callable, argument(node, 1));
   });
   frame.emit({ op: 'atomic', guard: { body: guard, enabled, reason }, body, loc: locOf(node) });
+}
+
+function lowerBuffered(frame: Frame, node: ts.CallExpression): Expr {
+  const dst = frame.temporary(INT);
+  frame.emit({ op: 'buffered', dst: dst.id, loc: locOf(node) });
+  return dst;
 }
 
 function lowerChoose(frame: Frame, node: ts.CallExpression): Expr {
@@ -204,6 +213,8 @@ function lowerExchange(
   const loc = locOf(node);
   let seen: Expr = constant(INT, 0);
   const body = frame.collect(() => {
+    // a locked instruction, whether it exchanges or not
+    frame.emit({ op: 'fence', loc });
     seen = readPlace(frame, place, node);
     const write: Stmt[] = frame.collect(() => assignTo(frame, place, values.at(-1) as Expr, node));
     if (!old) return void frame.out.push(...write);

@@ -15,7 +15,7 @@ export function printProgram(program: ProgramIR): string {
     for (const field of fields) {
       const array = field.length > 1 ? `[${field.length}]` : '';
       lines.push(
-        `  ${field.ghost ? 'ghost ' : ''}${field.name}: ${field.embed ? 'by value ' : ''}${printType(field.type)}${array}`,
+        `  ${field.ghost ? 'ghost ' : ''}${field.cpuState ? 'cpu ' : ''}${field.name}: ${field.embed ? 'by value ' : ''}${printType(field.type)}${array}`,
       );
     }
   }
@@ -71,7 +71,8 @@ class Printer {
       case 'block':
         return [`${indent}block ${statement.label}`, ...this.block(statement.body, inner)];
       case 'atomic': {
-        if (!statement.guard) return [`${indent}atomic`, ...this.block(statement.body, inner)];
+        if (!statement.guard)
+          return [`${indent}${statement.plain ? 'plain' : 'atomic'}`, ...this.block(statement.body, inner)];
         const { guard } = statement;
         const when = [
           `${indent}when (${guard.reason}) ${this.expr(guard.enabled)}, by`,
@@ -103,6 +104,10 @@ class Printer {
         return statement.value ? `return ${this.expr(statement.value)}` : 'return';
       case 'choose':
         return `${this.#typed(statement.dst)} = choose ${this.expr(statement.count)}`;
+      case 'fence':
+        return 'fence';
+      case 'buffered':
+        return `${this.#typed(statement.dst)} = buffered cpus`;
       case 'fail':
         return `fail ${statement.kind} ${this.expr(statement.message)}`;
     }

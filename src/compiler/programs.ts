@@ -109,7 +109,10 @@ export function compileScenario(known: Known, name: string, choice: KernelChoice
   const setting = { sizes, tasks: source.tasks.length, edits, standIns };
   const build = new Build({ ...optionsFor(known, choice.kernel, files, on), ...setting });
   const own = addScenario(build, source);
-  const code = { ...own, finally: [...own.finally, ...endsClean(build, known)] };
+  const cleanEnd = primitive(build, known, CLEAN_END, true);
+  const storesAreSeen = primitive(build, known, STORES_ARE_SEEN, false);
+  // part of every scenario's end without being said
+  const code = { ...own, finally: [...own.finally, ...(cleanEnd ? [cleanEnd] : [])] };
   const program = finished(build, known, predicatesOf(code));
   return {
     scenario: source.scenario,
@@ -117,17 +120,17 @@ export function compileScenario(known: Known, name: string, choice: KernelChoice
     ...(variant !== undefined && { variant }),
     program,
     ...code,
+    ...(storesAreSeen && { storesAreSeen }),
   };
 }
 
-/** What is true of every scenario's end without being said, if the primitives are among the sources. */
-function endsClean(build: Build, known: Known): Named[] {
-  const file = known.kernelFiles.find(({ fileName }) => fileName === CLEAN_END.file);
+/** Adds a function that the tool itself calls. @returns undefined where the primitives are not among the sources */
+function primitive(build: Build, known: Known, wanted: Primitive, isPredicate: boolean): Named | undefined {
+  const file = known.kernelFiles.find(({ fileName }) => fileName === PRIMITIVES);
   const found = file?.statements.find(
-    (each): each is ts.FunctionDeclaration => ts.isFunctionDeclaration(each) && each.name?.text === CLEAN_END.function,
+    (each): each is ts.FunctionDeclaration => ts.isFunctionDeclaration(each) && each.name?.text === wanted.function,
   );
-  if (!found) return [];
-  return [{ name: CLEAN_END.name, function: build.addNamed(found, true), loc: locOf(found) }];
+  return found && { name: wanted.name, function: build.addNamed(found, isPredicate), loc: locOf(found) };
 }
 
 function asInput<T>(work: () => T): T {
@@ -145,12 +148,20 @@ function unknown(code: string, what: string, name: string, all: Iterable<string>
   return { code, message: `no ${what} ${name}`, hint };
 }
 
-/** Where the primitives say how a task may end. */
-const CLEAN_END = {
-  file: 'src/machine/task.ts',
+/** A function among the primitives that the tool itself calls. */
+interface Primitive {
+  function: string;
+  name: string;
+}
+
+const PRIMITIVES = 'src/machine/task.ts';
+
+const CLEAN_END: Primitive = {
   function: 'tasks_end_clean',
   name: 'no task ended with a spin lock, as an RCU reader or with interrupts off',
 };
+
+const STORES_ARE_SEEN: Primitive = { function: 'stores_are_seen', name: 'a store buffer is empty' };
 
 export type ScenarioCode = Pick<CompiledScenario, 'init' | 'tasks' | 'never' | 'sometimes' | 'finally'>;
 

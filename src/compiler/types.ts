@@ -35,6 +35,7 @@ interface Shape {
   length: number;
   isArray: boolean;
   ghost: boolean;
+  cpuState: boolean;
 }
 
 /** The types of one program; a struct becomes part of it when it is first mentioned. */
@@ -113,7 +114,7 @@ export class Types {
       const scalar = scalars.get(name);
       if (scalar) return scalar;
       const argument = node.typeArguments?.[0];
-      if ((name === 'struct' || name === 'ghost') && argument) return this.ofAnnotation(argument);
+      if (['struct', 'ghost', 'cpu_state'].includes(name) && argument) return this.ofAnnotation(argument);
     }
     return this.ofAnnotation(declaration.type);
   }
@@ -192,6 +193,7 @@ export class Types {
       const [argument, length] = node.typeArguments ?? [];
       if (ours && argument && name === 'array') return this.#arrayShape(node, argument, length);
       if (ours && argument && name === 'ghost') return { ...this.#shape(argument), ghost: true };
+      if (ours && argument && name === 'cpu_state') return { ...this.#shape(argument), cpuState: true };
       if (ours && argument && name === 'struct') return { ...this.#plain(this.ofAnnotation(argument)), embed: true };
       const type = this.ofAnnotation(node);
       return { ...this.#plain(type), embed: type.kind === 'ref' && name.endsWith('_t') };
@@ -200,7 +202,7 @@ export class Types {
   }
 
   #plain(type: Type): Shape {
-    return { type, embed: false, length: 1, isArray: false, ghost: false };
+    return { type, embed: false, length: 1, isArray: false, ghost: false, cpuState: false };
   }
 
   #arrayShape(node: ts.TypeNode, element: ts.TypeNode, length: ts.TypeNode | undefined): Shape {

@@ -38,7 +38,7 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     complete: !result.stopped && (!result.found || result.found.kind === 'cannot end'),
     stateBytes: model.encoding.words * 4,
     ...reductionsOf(model),
-    memoryModel: 'sequentially consistent',
+    memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
   };
 }

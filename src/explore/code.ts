@@ -20,6 +20,8 @@ export interface Trace {
   /** the one shared access or block of the step begins */
   main(node: NodeId): void;
   read(node: NodeId, column: number, element: number, value: number): void;
+  /** a store goes to the task's store buffer */
+  buffer(node: NodeId, column: number, element: number, value: number): void;
   write(node: NodeId, column: number, element: number, before: number, value: number): void;
 }
 

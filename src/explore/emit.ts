@@ -6,9 +6,9 @@
  * A step function returns OK with `n` changed to the state after the step, VIOLATION with the site's number in K.side[0],
  * or BLOCKED and more: the reason. Choices come from K.choice, their counts go to K.counts; how many: K.side[1].
  */
-import { unreachable } from '../base/assert.js';
+import { InternalError, unreachable } from '../base/assert.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
-import type { BlockReason, Node, NodeId } from '../compiler/link-graph.js';
+import type { BlockReason, CellAccess, Node, NodeId } from '../compiler/link-graph.js';
 import { isNull } from '../compiler/link-memory.js';
 import { isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
 import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
@@ -24,7 +24,7 @@ export const OK = 1;
 export const VIOLATION = 2;
 /** BLOCKED + position in REASONS */
 export const BLOCKED = 4;
-export const REASONS: readonly BlockReason[] = ['lock', 'sleep', 'ipi', 'grace period'];
+export const REASONS: readonly BlockReason[] = ['lock', 'sleep', 'ipi', 'grace period', 'store buffer'];
 
 /** Most choices that one step makes. */
 export const MAX_CHOICES = 16;
@@ -195,6 +195,9 @@ class Unit implements Flow {
         return this.#leaf(undefined);
       case 'mark':
         return [`K.hits[${op.line}] = 1;`];
+      case 'fence':
+      case 'buffered':
+        throw new InternalError(`${op.op} is left in a linked graph`);
       case 'enter':
       case 'jump':
         return [];
@@ -221,13 +224,15 @@ class Unit implements Flow {
     if (isNull(op.cell.ref)) return [this.#violation(id, 'null dereference', 'a null pointer is dereferenced')];
     const cell = this.#cells.cell(op.cell, printer);
     if (this.#task >= 0) this.#cells.checkPoison(op.cell, printer);
-    const isTraced = this.#options.tracing && this.#task >= 0 && this.#options.linked.memory.isWritten(op.cell);
+    const isTraced =
+      this.#options.tracing && this.#task >= 0 && this.#options.linked.memory.isWritten(op.cell) && !op.cell.untold;
     const where = `${id}, ${cell.column.id}, ${printLinear(cell.element)}`;
     if (op.op === 'load') {
       this.#locals.add(op.dst);
       const load = `v${op.dst} = ${this.#cells.read(cell)};`;
+      const aside = this.#standsFor(op.cell, printer, (at) => `K.trace.read(${id}, ${at}, v${op.dst});`);
       // the element is named before the load: it may depend on the local that is loaded
-      if (!isTraced) return [...printer.checks, load];
+      if (!isTraced) return [...printer.checks, load, ...aside];
       const at = `t${this.#temporaries++}`;
       const trace = `K.trace.read(${id}, ${cell.column.id}, ${at}, v${op.dst});`;
       return [...printer.checks, `const ${at} = ${printLinear(cell.element)};`, load, trace];
@@ -242,7 +247,15 @@ class Unit implements Flow {
       lines.push(`if (${name} < ${declared.low} || ${name} > ${declared.high}) K.misfit(${site}, ${name});`);
     }
     if (isTraced) lines.push(`K.trace.write(${where}, ${this.#cells.read(cell)}, ${name});`);
-    return [...lines, this.#cells.write(cell, name)];
+    const aside = this.#standsFor(op.cell, printer, (at) => `K.trace.buffer(${id}, ${at}, ${name});`);
+    return [...lines, this.#cells.write(cell, name), ...aside];
+  }
+
+  /** What a path tells of an access to a place in a store buffer. */
+  #standsFor({ standsFor }: CellAccess, printer: ExprPrinter, call: (at: string) => string): string[] {
+    if (!standsFor || !this.#options.tracing) return [];
+    const { column, element } = this.#cells.cell(standsFor, printer);
+    return [call(`${column.id}, ${printLinear(element)}`)];
   }
 }
 

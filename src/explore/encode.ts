@@ -30,6 +30,8 @@ export interface TaskBlock {
   word: number;
   words: number;
   pcBits: number;
+  /** of a store buffer: no run waits for it to end */
+  isBuffer: boolean;
   /** per pc where its live locals are */
   slots: LocalSlot[][];
 }
@@ -133,7 +135,7 @@ function blockOf(task: LinkedTask, ranges: readonly Range[], layout: Layout): Ta
     words = Math.max(words, packed.words);
     return packed.slots;
   });
-  return { word: 0, words, pcBits, slots };
+  return { word: 0, words, pcBits, isBuffer: task.isBuffer, slots };
 }
 
 /** First fit, widest first; no slot straddles two words. */

@@ -19,6 +19,8 @@ export class Expander {
   readonly #words: number;
   readonly #pcWord: readonly number[];
   readonly #pcMask: readonly number[];
+  /** NOT_ENDED, or 0 for a store buffer */
+  readonly #notEnded: readonly number[];
   readonly #state: Int32Array;
   #block: Int32Array = new Int32Array(0);
   #at = 0;
@@ -37,6 +39,7 @@ export class Expander {
     this.#words = words;
     this.#pcWord = tasks.map(({ word }) => word);
     this.#pcMask = tasks.map(({ pcBits }) => 2 ** pcBits - 1);
+    this.#notEnded = tasks.map(({ isBuffer }) => (isBuffer ? 0 : NOT_ENDED));
     this.#state = new Int32Array(words);
     const perSuccessor = () => new Int32Array(BATCH);
     this.batch = {
@@ -106,7 +109,7 @@ export class Expander {
       for (let i = 0; i < this.#words; i++) this.#state[i] = this.#block[base + i];
       const outcome = run(this.#state);
       this.batch.status[this.#source] |=
-        NOT_ENDED | (outcome < BLOCKED ? CAN_GO_ON : outcome === BLOCKED ? WAITS_FOR_LOCK : 0);
+        this.#notEnded[this.#task] | (outcome < BLOCKED ? CAN_GO_ON : outcome === BLOCKED ? WAITS_FOR_LOCK : 0);
       const move = this.#task | (this.#alternative << TASK_BITS);
       if (outcome === OK) this.#emit(move);
       else if (outcome < BLOCKED) this.#violate(outcome, move);

@@ -16,6 +16,7 @@ export class Judge {
   readonly #code: Code;
   readonly #pcWord: readonly number[];
   readonly #pcMask: readonly number[];
+  readonly #isBuffer: readonly boolean[];
   /** per position in the batch its state */
   readonly #states: Int32Array[];
   #unmet: number;
@@ -26,6 +27,7 @@ export class Judge {
     this.#code = code;
     this.#pcWord = tasks.map(({ word }) => word);
     this.#pcMask = tasks.map(({ pcBits }) => 2 ** pcBits - 1);
+    this.#isBuffer = tasks.map(({ isBuffer }) => isBuffer);
     this.#states = Array.from(move, (_, k) => all.subarray(k * stride, k * stride + words));
   }
 
@@ -70,6 +72,6 @@ export class Judge {
   }
 
   #hasEnded(state: Int32Array): boolean {
-    return this.#pcWord.every((word, task) => (state[word] & this.#pcMask[task]) === 0);
+    return this.#pcWord.every((word, task) => this.#isBuffer[task] || (state[word] & this.#pcMask[task]) === 0);
   }
 }

@@ -5,7 +5,7 @@ import { InputError } from '../base/diagnostic.js';
 import type { CompiledScenario } from '../compiler/api.js';
 import type { Layout } from '../compiler/layout.js';
 import { LineMarks } from '../compiler/lines.js';
-import { type LinkedScenario, link } from '../compiler/link.js';
+import { type BufferDepth, type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
@@ -27,6 +27,8 @@ export interface ModelOptions {
   coverage?: boolean;
   /** leave out what need not be looked at where that is proven; the plain graph otherwise */
   reductions?: boolean;
+  /** how many stores a store buffer holds under x86-TSO; absent: memory is sequentially consistent. Not with reductions */
+  depth?: BufferDepth;
 }
 
 /**
@@ -37,10 +39,10 @@ export function buildModel(
   compiled: CompiledScenario,
   layout: Layout,
   initialColumns: readonly Int32Array[],
-  { coverage = false, reductions = false }: ModelOptions = {},
+  { coverage = false, reductions = false, depth }: ModelOptions = {},
 ): Model {
-  const linked = link(compiled, layout, initialColumns, coverage ? new LineMarks() : undefined);
-  const symmetry = reductions ? findSymmetry(linked) : NO_SYMMETRY;
+  const linked = link(compiled, layout, initialColumns, { depth, ...(coverage && { marks: new LineMarks() }) });
+  const symmetry = reductions && depth === undefined ? findSymmetry(linked) : NO_SYMMETRY;
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
   return {

@@ -64,26 +64,35 @@ class Recorder implements Trace {
   }
 
   read(node: NodeId, column: number, element: number, value: number): void {
-    this.#add(node, column, element, value);
+    this.#add(node, column, element, { kind: 'read', value });
+  }
+
+  buffer(node: NodeId, column: number, element: number, value: number): void {
+    this.#add(node, column, element, { kind: 'buffered', value });
   }
 
   write(node: NodeId, column: number, element: number, before: number, value: number): void {
-    this.#add(node, column, element, value, before);
+    this.#add(node, column, element, { kind: 'write', value, before });
   }
 
-  #add(node: NodeId, id: number, element: number, value: number, before?: number): void {
+  #add(
+    node: NodeId,
+    id: number,
+    element: number,
+    told: { kind: Access['kind']; value: number; before?: number },
+  ): void {
     this.first ??= node;
-    // what a step reads before it writes the same is said by the write
     const isSame = (a: Recorder['accesses'][number]): boolean => a.column.id === id && a.element === element;
-    if (before === undefined && this.accesses.some(isSame)) return;
-    this.accesses = this.accesses.filter((a) => a.kind === 'write' || !isSame(a));
+    // what a step reads before it writes the same is said by the write; of two reads the task goes on with the second
+    if (told.kind === 'read' && this.accesses.some((a) => a.kind !== 'read' && isSame(a))) return;
+    this.accesses = this.accesses.filter((a) => a.kind !== 'read' || !isSame(a));
     const column = this.#model.linked.layout.columns[id];
     const text = (v: number): string => this.#names.value(column.type, v);
     this.accesses.push({
       cell: this.#names.cell(column, element),
-      kind: before === undefined ? 'read' : 'write',
-      value: text(value),
-      ...(before !== undefined && { before: text(before) }),
+      kind: told.kind,
+      value: text(told.value),
+      ...(told.before !== undefined && { before: text(told.before) }),
       ghost: column.ghost,
       column,
       element,
@@ -235,7 +244,7 @@ class Walker {
     const last = this.#state;
     return linked.tasks.flatMap((program, task) => {
       const point = program.points[pcOf(last, encoding, task)];
-      if (!point) return [];
+      if (!point || program.isBuffer) return [];
       const outcome = this.#take({ task, alternative: 0 });
       this.#state = last;
       const reason = outcome >= BLOCKED ? REASONS[outcome - BLOCKED] : 'can go on';

@@ -118,7 +118,15 @@ function modelOf(tasks: Stmt[][]): Model {
       ];
     }),
   );
-  const fields = FIELDS.map((name) => ({ name, type: U8, embed: false, length: 1, ghost: false, loc: LOC }));
+  const fields = FIELDS.map((name) => ({
+    name,
+    type: U8,
+    embed: false,
+    length: 1,
+    ghost: false,
+    cpuState: false,
+    loc: LOC,
+  }));
   const ir: ProgramIR = {
     kernel: 'v1.0',
     structs: new Map([['Cell', { name: 'Cell', fields, loc: LOC, poison: false }]]),

@@ -99,7 +99,7 @@ function task(name: string, statements: Stmt[]): FunctionIR {
 
 function modelOf(statements: Stmt[], tasks: number, x: number, set: number, reductions: boolean): Model {
   const fields = (names: string[]) =>
-    names.map((name) => ({ name, type: U8, embed: false, length: 1, ghost: false, loc: LOC }));
+    names.map((name) => ({ name, type: U8, embed: false, length: 1, ghost: false, cpuState: false, loc: LOC }));
   const struct = (name: string, names: string[]) => ({ name, fields: fields(names), loc: LOC, poison: false });
   const object = (name: string, of: string, count: number) => ({
     name,

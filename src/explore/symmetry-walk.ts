@@ -142,6 +142,9 @@ class Walker {
       case 'jump':
       case 'mark':
         return false;
+      case 'fence':
+      case 'buffered':
+        throw new Unprovable('its stores may be seen late');
     }
   }
 
@@ -188,7 +191,11 @@ class Walker {
   /** An operation's expression in terms of what the step began with. */
   #value(expr: Expr): Expr {
     const whole = substituteLocals(expr, (id) => this.#values.get(id));
-    const value = foldExpr(whole, () => undefined, this.#linked.layout, this.#program, { task: 0, taskCount: 0 });
+    const value = foldExpr(whole, () => undefined, this.#linked.layout, this.#program, {
+      task: 0,
+      taskCount: 0,
+      buffered: false,
+    });
     this.#check(value);
     return value;
   }

@@ -6,7 +6,9 @@
  *
  * Not here: the work (member.ts); threads and messages, which src/app lends.
  */
+
 import { assert } from '../base/assert.js';
+import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { type EdgeParts, Edges } from './edges.js';
 import { Member, type Report, takeReport } from './member.js';
@@ -22,6 +24,8 @@ export interface Invitation {
 }
 
 interface Welcome {
+  /** how many stores a store buffer holds in the model that is searched */
+  depth: BufferDepth;
   shared: Shared;
   number: number;
   round: number;
@@ -71,6 +75,7 @@ export class Team {
   readonly owner: Member;
   readonly #control: Int32Array;
   readonly #options: TeamOptions;
+  readonly #depth: BufferDepth;
   readonly #helpers: Invited[] = [];
   #round = 0;
 
@@ -82,6 +87,7 @@ export class Team {
     this.owner = new Member(model, this.store, this.edges, this.shared, 0, options.statesMax);
     this.#control = this.shared.control;
     this.#options = options;
+    this.#depth = linked.depth;
     assert(encoding.words === this.store.words, 'a store for other states');
   }
 
@@ -147,7 +153,8 @@ export class Team {
       if (this.members === MEMBERS_MAX) return;
       const { storage, statesMax } = this.#options;
       const number = this.members;
-      const welcome = { shared: this.shared, number, round: this.#control[WORD.round], storage, statesMax };
+      const depth = this.#depth;
+      const welcome = { depth, shared: this.shared, number, round: this.#control[WORD.round], storage, statesMax };
       this.#helpers.push({ helper, states: 0, edgeStates: 0, edges: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }

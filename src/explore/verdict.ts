@@ -5,6 +5,7 @@
  * Not here: how it is shown (src/cli). Everything is plain JSON.
  */
 import type { Loc } from '../compiler/ir.js';
+import type { BlockReason } from '../compiler/link-graph.js';
 
 export type Verdict = 'holds' | 'violated' | 'inconclusive';
 
@@ -20,6 +21,8 @@ export type ViolationKind =
   | 'null dereference'
   | 'use after free'
   | 'index out of range'
+  /** no violation of the scenario: a store buffer is too small (check.ts makes it larger) */
+  | 'store buffer'
   /** no task can go on and at least one waits for a lock */
   | 'deadlock'
   /** no task can go on and those that have not ended sleep */
@@ -46,8 +49,8 @@ export interface Frame extends Loc {
 export interface Access {
   /** `mem_map[1]._refcount` */
   cell: string;
-  /** `write` carries the value before as well */
-  kind: 'read' | 'write';
+  /** `write` carries the value before as well; what is `buffered` waits in the task's store buffer */
+  kind: 'read' | 'write' | 'buffered';
   value: string;
   before?: string;
   ghost: boolean;
@@ -71,7 +74,7 @@ export interface PathStep {
 /** A task that has not ended in the last state of a path. */
 export interface BlockedTask {
   task: string;
-  reason: 'lock' | 'sleep' | 'ipi' | 'grace period' | 'can go on';
+  reason: BlockReason | 'can go on';
   stack: Frame[];
 }
 
@@ -112,7 +115,7 @@ export interface CheckResult {
   reductions: readonly string[];
   /** what could not be left out though it looks as if, and why */
   notReduced?: readonly string[];
-  memoryModel: 'sequentially consistent';
+  memoryModel: 'sequentially consistent' | 'x86-TSO';
   /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
   storage: 'exact' | 'fingerprints';
 }

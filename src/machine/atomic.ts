@@ -2,9 +2,10 @@
 /**
  * Atomic operations and annotated accesses, under Linux's names. Each is exactly one step.
  *
- * Memory order: sequentially consistent; the orderings that Linux distinguishes (relaxed, acquire, release) are not.
+ * Memory order: sequentially consistent, or x86-TSO (`--memory tso`): then what reads and writes in one step is a locked
+ * instruction, before which the task's stores are seen by all. The weaker orderings that Linux has are not told apart.
  */
-import { type bool, type int, one_step, type s16 } from './core.js';
+import { type bool, fence, type int, one_step, type s16 } from './core.js';
 
 /** `typedef struct { int counter; } atomic_t`; a state stores 16 bits of it, which holds 30 pins of 1024. */
 export interface atomic_t {
@@ -98,9 +99,10 @@ export function atomic_inc_not_zero(v: atomic_t): bool {
   return atomic_add_unless(v, 1, 0);
 }
 
-/** @returns the old value; the exchange happened if it equals `old` */
+/** A full barrier even where it does not exchange. @returns the old value; the exchange happened if it equals `old` */
 export function atomic_cmpxchg(v: atomic_t, old: int, next: int): int {
   return one_step(() => {
+    fence();
     const seen = v.counter;
     if (seen === old) v.counter = next;
     return seen;
@@ -128,8 +130,12 @@ export declare function cmpxchg<T>(place: T, old: T, next: T): T;
 /** `xchg(x.f, next)` on a scalar or reference field. @returns the value before */
 export declare function xchg<T>(place: T, next: T): T;
 
-/** Memory barriers: nothing to do where memory is sequentially consistent. */
-export function smp_mb(): void {}
+/** A full barrier. */
+export function smp_mb(): void {
+  fence();
+}
+
+/** Barriers that x86 does not need: loads stay in order there, stores too, and atomic operations are barriers. */
 export function smp_rmb(): void {}
 export function smp_wmb(): void {}
 export function smp_mb__before_atomic(): void {}

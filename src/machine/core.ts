@@ -38,6 +38,9 @@ export interface array<T, N extends number = number> {
 /** A field that exists only for the checker: reading and writing it is no step of its own. */
 export type ghost<T> = T;
 
+/** A field that is the state of a CPU and not memory: under `--memory tso` it is never in a store buffer. */
+export type cpu_state<T> = T;
+
 /** One object of type T at module level, all zero. */
 export declare function object<T>(): T;
 /** `count` objects of type T at module level, all zero. */
@@ -54,6 +57,18 @@ export declare function index_of<T>(of: array<T>, element: T | null): int;
 
 /** Runs `body` as one step: no other task is seen in between. */
 export declare function one_step<T>(body: () => T): T;
+
+/**
+ * Like `one_step`, for an instruction that is not locked: under `--memory tso` what it writes goes through the task's
+ * store buffer. What `one_step` and `when` write does not: they wait until the buffer is empty.
+ */
+export declare function plain_step<T>(body: () => T): T;
+
+/** Waits until all tasks see what this one has stored. Nothing to do where memory is sequentially consistent. */
+export declare function fence(): void;
+
+/** The CPUs (a bit each) whose stores others may not see yet; 0 where memory is sequentially consistent. */
+export declare function buffered_cpus(): int;
 
 /** Why a task is blocked, for the report of a stuck wait or a deadlock. */
 export type wait_reason = 'lock' | 'sleep' | 'ipi' | 'grace period';

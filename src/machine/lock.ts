@@ -5,7 +5,7 @@
  * A task with a spin lock is not preempted, and so it is an RCU reader (since v4.20; not with PREEMPT_RT).
  * Left out: fairness and queueing (any waiter may be next), lockdep, readers blocked by a waiting writer.
  */
-import { type bool, current_task, fail, type int, one_step, type s8, type u8, when } from './core.js';
+import { type bool, current_task, fail, type int, one_step, plain_step, type s8, type u8, when } from './core.js';
 import { rcu_quiescent_state } from './rcu.js';
 import { this_cpu } from './task.js';
 
@@ -43,8 +43,9 @@ export function spin_trylock(lock: spinlock_t): bool {
   });
 }
 
+/** A plain store on x86. */
 export function spin_unlock(lock: spinlock_t): void {
-  one_step(() => {
+  plain_step(() => {
     if (lock.owner !== current_task() + 1) fail('BUG', 'spin_unlock of a lock that this task does not hold');
     lock.owner = 0;
     preempt_enable();

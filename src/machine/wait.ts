@@ -7,12 +7,13 @@
  * addresses that hash to one bucket in Linux do not disturb each other there either.
  * Left out: signals (an interruptible wait is not interrupted), timeouts, exclusive waiters.
  */
-import { type addr, type int, NR_TASKS, one_step, when } from './core.js';
+import { type addr, fence, type int, NR_TASKS, one_step, when } from './core.js';
 import { cpus, this_cpu } from './task.js';
 
-/** Enqueues the task for `key` and marks it as about to sleep (one critical section of the queue's lock in Linux). */
+/** Enqueues the task for `key` and marks it as about to sleep (one critical section of the queue's lock in Linux); a full barrier. */
 export function prepare_to_wait_on(key: addr): void {
   one_step(() => {
+    fence();
     this_cpu().wait_on = key;
   });
 }
@@ -33,7 +34,7 @@ export function finish_wait_on(): void {
   });
 }
 
-/** Wakes every task that is enqueued for `key`. */
+/** Wakes every task that is enqueued for `key`. No barrier: it may look before the task's stores are seen (wake_up_var). */
 export function wake_up_key(key: addr): void {
   one_step(() => {
     for (let cpu: int = 0; cpu < NR_TASKS; cpu++) {

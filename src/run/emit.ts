@@ -194,6 +194,10 @@ class FunctionPrinter {
         return `break ${label(stmt)}$next`;
       case 'return':
         return this.returned(stmt.value);
+      case 'fence':
+        return '';
+      case 'buffered':
+        return `${this.local(stmt.dst)} = 0`;
       case 'choose':
         return `${this.local(stmt.dst)} = $host.choose(${this.value(stmt.count)})`;
       case 'fail':

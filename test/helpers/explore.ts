@@ -3,7 +3,8 @@
 import { initialMemory } from '../../src/app/initial.js';
 import { readSources } from '../../src/app/sources.js';
 import { analyse } from '../../src/compiler/analyse.js';
-import { buildModel, check, type Model, replay, type SearchOptions, scheduleOf } from '../../src/explore/check.js';
+import { buildModel, type Model, replay, type SearchOptions, scheduleOf } from '../../src/explore/check.js';
+import { checkInOrder, type MemoryOrder } from '../../src/explore/memory-order.js';
 import type { CheckResult } from '../../src/explore/verdict.js';
 
 const COMMITS = `
@@ -27,7 +28,10 @@ export interface Program {
 const MACHINE = [
   ['core', 'addr_of choose current_task fail index_of NR_TASKS object objects one_step when'],
   ['core', 'addr array bool ghost int s16 s8 struct u16 u32 u8', 'type'],
-  ['atomic', 'atomic_add_unless atomic_cmpxchg atomic_dec_and_test atomic_inc atomic_read atomic_set READ_ONCE'],
+  [
+    'atomic',
+    'atomic_add_unless atomic_cmpxchg atomic_dec_and_test atomic_inc atomic_read atomic_set READ_ONCE smp_mb xchg',
+  ],
   ['atomic', 'atomic_t', 'type'],
   ['lock', 'mutex_lock mutex_unlock spin_lock spin_unlock'],
   ['lock', 'Mutex spinlock_t', 'type'],
@@ -65,20 +69,19 @@ export default scenario({
 }
 
 /** @throws InputError where the program is outside the language or the model's limits */
-export function modelOf(program: Program): Model {
+export function modelOf(program: Program, depth?: number): Model {
   const files = new Map([...readSources([], false).files].filter(([path]) => path.startsWith('src/machine/')));
   files.set('src/linux/commits.ts', COMMITS);
   files.set('src/scenarios/test.ts', scenarioText(program));
   const workspace = analyse({ files, scenarios: ['src/scenarios/test.ts'] });
   const compiled = workspace.compileScenario('test', { kernel: 'v1.0' });
   const { layout, columns } = initialMemory(compiled);
-  return buildModel(compiled, layout, columns);
+  return buildModel(compiled, layout, columns, { depth });
 }
 
 /** Checks a program; a path that it finds is walked again and has to end alike. */
-export function explore(program: Program, options: SearchOptions = {}): CheckResult {
-  const model = modelOf(program);
-  const result = check(model, options);
+export function explore(program: Program, options: SearchOptions = {}, memory: MemoryOrder = 'sc'): CheckResult {
+  const { model, result } = checkInOrder(memory, (depth) => modelOf(program, depth), options);
   if (result.path && result.violation?.kind !== 'cannot end') {
     const again = replay(model, scheduleOf(model, result));
     const { path, initialWatched, blocked, violation } = result;

@@ -14,6 +14,7 @@
 import {
   type bool,
   choose,
+  type cpu_state,
   type int,
   NR_TASKS,
   objects,
@@ -35,10 +36,10 @@ const TLB_FLUSH_ALL = -1;
 
 /** The one translation that a CPU remembers. */
 interface TlbState {
-  loaded_mm: MmStruct | null;
-  address: u8;
+  loaded_mm: cpu_state<MmStruct | null>;
+  address: cpu_state<u8>;
   /** 0: nothing is remembered */
-  pte: u16;
+  pte: cpu_state<u16>;
 }
 
 const cpu_tlbstate = objects<TlbState>(NR_TASKS);
