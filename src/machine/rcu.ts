@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * RCU: a grace period ends when every read-side section that had begun before it has ended, and what its CPU stored is seen. Sections with interrupts
- * off count as readers, as in Linux since v4.20.
+ * RCU: a grace period ends when every read-side section that had begun before it has ended, and what its CPU stored is
+ * seen. Sections with interrupts off count as readers, as in Linux since v4.20.
  *
  * Left out: callbacks (call_rcu): a caller that would register one waits instead; expedited grace periods; SRCU.
  */
