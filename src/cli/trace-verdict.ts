@@ -32,7 +32,13 @@ function stories(suspects: readonly Suspect[]): string {
   return `${count(pages, 'page')} with ${suspects.length === 1 ? 'one story' : `${suspects.length} stories`}`;
 }
 
-function suspectLines(suspect: Suspect, { stacks }: Verdict, unit: 'ns' | 'ticks', screen: Screen): string[] {
+/** One suspicion: what, by whom, which pages, why, and the events that show it. */
+export function suspectLines(
+  suspect: Suspect,
+  { stacks }: Pick<Verdict, 'stacks'>,
+  unit: 'ns' | 'ticks',
+  screen: Screen,
+): string[] {
   const { style, width } = screen;
   const { confidence, path, reasons, evidence } = suspect;
   const indented = (text: string) => hang(text, width - 2, 2).map((line) => `  ${line}`);
@@ -117,7 +123,8 @@ export function unjudgedTexts({ unjudged, stacks }: Verdict, gaps: boolean): str
   return texts;
 }
 
-function unjudgedText(reason: Unjudged, pages: string, holders: readonly string[]): string {
+/** @param pages which pages, in words */
+export function unjudgedText(reason: Unjudged, pages: string, holders: readonly string[]): string {
   const held = `${pages} held${holders.length > 0 ? ` by ${holders.map(clean).join(', ')}` : ''}`;
   switch (reason) {
     case 'inUse':

@@ -6,12 +6,14 @@
  */
 import type { Command } from 'commander';
 import { eventsNamed, type OpenTrace, openTrace, pageOf, reportOf, type TraceReport } from '../app/trace.js';
+import { explainPage } from '../app/trace-explain.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
 import { type Screen, screenOf } from './terminal.js';
 import { compareCommands } from './trace-compare.js';
+import { renderExplanation } from './trace-explain.js';
 import { renderMail } from './trace-mail.js';
 import { collect, FILE, limitOf, type SourceFlags, sourceOf } from './trace-options.js';
 import { formatOf, jsonText, type OutputFlags, put, putLanes } from './trace-output.js';
@@ -31,6 +33,8 @@ interface Flags extends OutputFlags, SourceFlags {
   buffer?: string;
 }
 
+type ExplainFlags = SourceFlags & Pick<Flags, 'buffer' | 'json' | 'output' | 'force'>;
+
 const EVENTS_SHOWN = 50;
 const STORIES_SHOWN = 8;
 
@@ -43,6 +47,7 @@ Examples:
   refzero trace trace.dat                                     kernel, losses, events, lives, verdict
   refzero trace trace.dat --zone-device 0x40000-0x4ffff=fsdax lives of device pages too
   refzero trace trace.dat --page 0x40603                      one page's life with stacks
+  refzero trace explain trace.dat 0x40603                     the same page's life as a story
   refzero trace trace.dat --kind fsdax --site follow_page_pte only these pages and this call site
   refzero trace trace.txt.gz --kernel 6.12                    a text does not name its kernel
 
@@ -87,6 +92,29 @@ export function traceCommand(program: Command): void {
       process.exitCode = await run(file, flags);
     });
   compareCommands(trace);
+  explainCommand(trace);
+}
+
+function explainCommand(trace: Command): void {
+  trace
+    .command('explain')
+    .summary('tell the life of one page as a story')
+    .description(
+      'Tells what happened to a page, by whom and in words, with rounds that repeat told once; then its expected against its ' +
+        'actual count, the references that are open, and the verdict.',
+    )
+    .argument('<file>', 'the recording')
+    .argument('<page>', 'a page number, 0x… or decimal, or a struct page pointer as in the recording')
+    .option('--meta <file>', 'a meta.json that names the kernel and the ranges of device memory')
+    .option('--zone-device <range>', 'page numbers of device memory: 0x…-0x…=kind (repeatable)', collect, [])
+    .option('-k, --kernel <release>', 'the kernel that was recorded, where the file does not say')
+    .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
+    .option('--json', 'print data instead of text')
+    .option('-o, --output <file>', 'write to a file that is not there yet')
+    .option('--force', 'overwrite the file')
+    .action(async (file: string, page: string, flags: ExplainFlags) => {
+      process.exitCode = await explain(file, page, flags);
+    });
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
@@ -120,8 +148,20 @@ async function run(file: string, flags: Flags): Promise<number> {
   return interrupted ? EXIT.interrupted : EXIT.ok;
 }
 
+async function explain(file: string, page: string, flags: ExplainFlags): Promise<number> {
+  const { trace, interrupted } = await open(file, flags);
+  const story = explainPage(trace, page);
+  const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
+  await put([flags.json ? jsonText(story) : renderExplanation(story, trace, screen)], flags);
+  if (story.suspects.length > 0) return EXIT.finding;
+  return interrupted ? EXIT.interrupted : EXIT.ok;
+}
+
 /** Opens the recording; says how far it is, and on Ctrl-C goes on with what was read. */
-async function open(file: string, flags: Flags): Promise<{ trace: OpenTrace; interrupted: boolean }> {
+async function open(
+  file: string,
+  flags: SourceFlags & Pick<Flags, 'buffer'>,
+): Promise<{ trace: OpenTrace; interrupted: boolean }> {
   const progress = new Progress(process.stderr);
   let interrupted = false;
   const interrupt = () => {

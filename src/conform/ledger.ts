@@ -15,6 +15,15 @@ import type { Sites } from './sites.js';
 /** Open references that are told apart on one page; older ones beyond that are lumped together. */
 const DEPTH = 64;
 
+/** How sure it is that a put gave back a certain get: nothing else was open; nothing fits nearly as well; a guess. */
+export type Pairing = 'certain' | 'likely' | 'possible';
+
+/** Told of each reference that is given back: rows of the get (-1 before the recording) and the put, and how many. */
+export type Watch = (taken: number, given: number, amount: number, sure: Pairing) => void;
+
+/** by so much the best must be better than the second (see `score`) for a pair to be likely */
+const CLEARLY = 2;
+
 export class Ledger {
   /** open references of the page walked last: where taken (row, -1 before the recording) and how many */
   readonly rows = new Int32Array(DEPTH);
@@ -26,6 +35,9 @@ export class Ledger {
   private readonly gives = new Map<number, number>();
   private learning = true;
   private silent = false;
+  private watch: Watch | undefined;
+  /** of the get chosen last: by how much it fits better than any other */
+  private lead = 0;
 
   constructor(
     private readonly recording: Recording,
@@ -40,8 +52,9 @@ export class Ledger {
   }
 
   /** Walks one page to its last event; what is open then is in `rows` and `amounts`. A silent walk adds nothing to what is known. */
-  page(page: number, rule: RestRule, silent = false): void {
+  page(page: number, rule: RestRule, silent = false, watch?: Watch): void {
     this.silent = silent;
+    this.watch = watch;
     const { starts, rows, shapes, effects } = this.index;
     const { before, after } = this.counts;
     this.size = 0;
@@ -95,6 +108,12 @@ export class Ledger {
     while (left > 0 && this.size > 0) {
       const at = this.best(row, site, left);
       const part = Math.min(left, this.amounts[at]);
+      this.watch?.(
+        this.rows[at],
+        row,
+        part,
+        this.size === 1 ? 'certain' : this.lead >= CLEARLY ? 'likely' : 'possible',
+      );
       this.amounts[at] -= part;
       left -= part;
       if (this.amounts[at] > 0) continue;
@@ -128,12 +147,18 @@ export class Ledger {
   private best(row: number, site: number, amount: number): number {
     let best = 0;
     let most = Number.NEGATIVE_INFINITY;
+    let second = Number.NEGATIVE_INFINITY;
     for (let at = this.size - 1; at >= 0; at--) {
       const score = this.score(at, row, site, amount) - (this.size - 1 - at) * 0.01;
-      if (score <= most) continue;
+      if (score <= most) {
+        second = Math.max(second, score);
+        continue;
+      }
+      second = most;
       most = score;
       best = at;
     }
+    this.lead = most - second;
     return best;
   }
 

@@ -9,6 +9,7 @@ import { LIFE, LifeFinder, type Lives, type PageFacts } from './lives.js';
 import { indexPages, type PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
 import type { Counts } from './rebuild.js';
+import { strengthOfMarks } from './strength.js';
 import { type Trust, trustOf } from './trust.js';
 
 /** One kind of page. The lives obey `underWay + began === ended + endUnseen + open`. */
@@ -30,6 +31,10 @@ export interface KindSummary {
   gone: number;
   /** operations that took a count below zero */
   underflows: number;
+  /** pages at their idle count at the end: 1 before kernels counted device memory from zero, 0 since */
+  parked: number;
+  /** lives by how strong the statements about them are (strength.ts) */
+  strengths: { certain: number; likely: number; ifNothingWasLost: number };
   /** lives about which the recording is less sure, by reason */
   weak: { loss: number; jump: number; evidence: number };
   /** events that stood in the wrong order, and `count=` fields read late: races of the tracepoints, not of the pages */
@@ -88,6 +93,7 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
     if (!summary) byKind.set(kind, (summary = empty(kind, kernel ?? ANY_KERNEL)));
     const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
     firstLife[page + 1] = finder.lives.length;
+    if (!isOpen(finder.lives, finder.lives.length - 1, firstLife[page])) summary.parked++;
     bits[page] = factBits(facts);
     summary.pages++;
     summary.made += facts.made;
@@ -96,10 +102,10 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
     summary.swapped += facts.swapped;
     summary.late += facts.late;
   }
-  countLives(finder.lives, byKind);
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
   const { lives, counts, broken } = finder;
   const trust = trustOf(recording, index, adrift(bits, finder, index));
+  countLives(lives, byKind, trust.incomplete);
   return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped: [...skipped] };
 }
 
@@ -134,6 +140,8 @@ function empty(kind: PageKind, kernel: KernelVersion): KindSummary {
     ended: 0,
     endUnseen: 0,
     open: 0,
+    parked: 0,
+    strengths: { certain: 0, likely: 0, ifNothingWasLost: 0 },
     made: 0,
     gone: 0,
     underflows: 0,
@@ -144,7 +152,12 @@ function empty(kind: PageKind, kernel: KernelVersion): KindSummary {
   };
 }
 
-function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>): void {
+/** Is life `last`, if it is one of the page's (from `first` on), open at the end? */
+function isOpen({ end, marks }: Lives, last: number, first: number): boolean {
+  return last >= first && end[last] < 0 && !(marks[last] & LIFE.endUnseen);
+}
+
+function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean): void {
   for (let life = 0; life < lives.length; life++) {
     const summary = byKind.get(PAGE_KINDS[lives.kind[life]]);
     if (!summary) continue;
@@ -157,6 +170,8 @@ function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>): void {
       summary.open++;
       if (summary.openPages.length < OPEN_SHOWN) summary.openPages.push(lives.pfn[life]);
     }
+    const strength = strengthOfMarks(marks, missing);
+    summary.strengths[strength === 'if nothing was lost' ? 'ifNothingWasLost' : strength]++;
     if (marks & LIFE.loss) summary.weak.loss++;
     if (marks & LIFE.jump) summary.weak.jump++;
     if (marks & LIFE.evidence) summary.weak.evidence++;
