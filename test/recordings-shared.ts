@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What the tests of recordings share: the meta.json, and the comparison of a text with the trace.dat of the same run. */
+import type { KernelVersion } from '../src/spec/kernel-version.js';
+import { pageFlagNames } from '../src/spec/page-flags.js';
+import { HAS } from '../src/trace/columns.js';
 import type { Recording } from '../src/trace/recording.js';
+import { FIELD } from '../src/trace/shapes.js';
 
 export interface MetaRun {
   events: Record<string, number>;
@@ -41,6 +45,23 @@ export function agreement(dat: Recording, text: Recording): string[] {
     if (mine !== theirs) differences.push(`row ${row}: ${mine} | ${theirs}`);
   }
   return differences;
+}
+
+/** Flag words of the trace.dat that are named otherwise than in the text of the same run, as the kernel printed it. */
+export function flagDifferences(dat: Recording, text: Recording, kernel: KernelVersion): string[] {
+  const compared = new Set<string>();
+  const differences = new Set<string>();
+  for (let row = 0; row < dat.events.length; row++) {
+    if (!(dat.kinds[dat.events.kind(row)].has & HAS.flags)) continue;
+    const [low, printed] = [dat.events.word(row, FIELD.flags), text.events.word(row, FIELD.flags)];
+    if (compared.has(`${low} ${printed}`)) continue;
+    compared.add(`${low} ${printed}`);
+    const theirs = text.flagTexts!.text(printed);
+    const mine = pageFlagNames(low, kernel);
+    if (mine !== theirs) differences.add(`${mine} | ${theirs}`);
+  }
+  if (compared.size === 0) differences.add('nothing to compare');
+  return [...differences];
 }
 
 /** The text names no module of a function; a kernel without symbols to show prints addresses. */

@@ -7,7 +7,9 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { loadRecording } from '../src/app/trace-load.js';
-import { agreement, type MetaRun, wantedCounts } from './recordings-shared.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { flagOptions } from '../src/spec/page-flags.js';
+import { agreement, flagDifferences, type MetaRun, wantedCounts } from './recordings-shared.js';
 import { expectTruth, verdictOn } from './recordings-verdict.js';
 import { countsOf } from './squeeze.js';
 
@@ -43,5 +45,7 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(text.diagnostics).toEqual([]);
   expect(countsOf(text)).toEqual(wantedCounts(run, 'text'));
   expect(agreement(dat, text)).toEqual([]);
+  const config = flagOptions(readFileSync(`${folder}/kernel.config`, 'utf8'));
+  expect(flagDifferences(dat, text, { ...parseKernelVersion(kernel)!, config })).toEqual([]);
   expectTruth(verdictOn(text, run, kernel), text, run);
 }

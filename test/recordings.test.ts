@@ -2,7 +2,8 @@
 /** The recordings kept in this project: counts as their meta.json say, every form alike, text and trace.dat alike. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { agreement, type MetaRun, wantedCounts } from './recordings-shared.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { agreement, flagDifferences, type MetaRun, wantedCounts } from './recordings-shared.js';
 import { countsOf, digest, readBytes, squeeze } from './squeeze.js';
 
 const folder = new URL('../recordings/', import.meta.url);
@@ -32,5 +33,6 @@ describe.each(NAMES)('%s', (name) => {
     expect(dat.kernel).toBe(JSON.parse(readFileSync(new URL(`${name}.meta.json`, folder), 'utf8')).kernel.release);
     const text = await readBytes(file(run.files.text!.file));
     expect(agreement(dat, text)).toEqual([]);
+    expect(flagDifferences(dat, text, parseKernelVersion(dat.kernel!)!)).toEqual([]);
   });
 });

@@ -9,6 +9,7 @@ import { basename, dirname, join } from 'node:path';
 import { InputError } from '../base/diagnostic.js';
 import { type PfnRange, rangeOf } from '../conform/ranges.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
+import { flagOptions } from '../spec/page-flags.js';
 import type { Recording } from '../trace/recording.js';
 
 export interface Meta {
@@ -112,4 +113,14 @@ function runOf(meta: Record<string, unknown>, recording: string): Record<string,
   }
   const stacks = /-stacks\b/.test(name) ? 'stacks' : 'plain';
   return object((runs.find(([key]) => key === stacks) ?? runs[0])?.[1]);
+}
+
+/** What of a kernel's .config decides about page flags. @throws InputError where it cannot be read, or is none */
+export async function loadConfig(path: string): Promise<Set<string>> {
+  const text = await readFile(path, 'utf8').catch((error: Error) => {
+    throw new InputError({ code: 'RZ3032', message: `cannot read ${path}: ${error.message}` });
+  });
+  if (/^(?:# )?CONFIG_\w+/m.test(text)) return flagOptions(text);
+  const hint = "a kernel's .config, such as /boot/config-6.12.0 or zcat /proc/config.gz";
+  throw new InputError({ code: 'RZ3032', message: `${path} is no kernel configuration`, hint });
 }

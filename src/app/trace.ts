@@ -20,7 +20,7 @@ import { describe } from '../trace/describe.js';
 import type { Container } from '../trace/read.js';
 import type { BufferSummary, CpuSummary, Recording } from '../trace/recording.js';
 import { type LoadOptions, loadRecording } from './trace-load.js';
-import { loadMeta, type Meta, ownMeta } from './trace-meta.js';
+import { loadConfig, loadMeta, type Meta, ownMeta } from './trace-meta.js';
 import { pfnOf, selectionOf } from './trace-narrow.js';
 
 export interface TraceOptions extends LoadOptions {
@@ -30,6 +30,8 @@ export interface TraceOptions extends LoadOptions {
   zoneDevice?: readonly string[];
   /** overrides what the recording says */
   kernel?: string;
+  /** the .config of the recorded kernel: where page flags lie depends on it */
+  kernelConfig?: string;
 }
 
 /** A recording with what is needed to speak about its pages. */
@@ -58,7 +60,9 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const own = ownMeta(recording, file);
   const meta = besides ?? own;
   recording.kernel ??= own?.kernel?.name;
-  const { kernel, kernelFrom } = kernelOf(given, recording, meta);
+  const { kernel: release, kernelFrom } = kernelOf(given, recording, meta);
+  const config = options.kernelConfig === undefined ? undefined : await loadConfig(options.kernelConfig);
+  const kernel = release && config ? { ...release, config } : release;
   checkKernel(recording, { given, meta: meta?.kernel });
   const map = new RangeMap([...ranges, ...(meta?.ranges ?? [])]);
   if (kernel) checkRanges(map, kernel, diagnostics);

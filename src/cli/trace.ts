@@ -29,6 +29,7 @@ interface Flags extends OutputFlags, SourceFlags {
   time?: string;
   kind: string[];
   event?: string;
+  kernelConfig?: string;
   limit?: string;
   buffer?: string;
 }
@@ -79,6 +80,7 @@ export function traceCommand(program: Command): void {
     .option('--kind <kind>', 'only pages of this kind: fsdax, device-private, ordinary, … (repeatable)', collect, [])
     .option('-e, --event <name>', 'print the events of one kind with all their fields')
     .option('--limit <n>', 'at most this many stories, call paths (8) or events of --event (50)')
+    .option('--kernel-config <file>', 'the .config of the recorded kernel, for page flags that depend on it')
     .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
     .option('--json', 'print data instead of text')
     .option('--csv', 'print the events of the pages as a table')
@@ -174,6 +176,7 @@ async function open(
     const trace = await openTrace(file, {
       ...sourceOf(flags),
       ...(flags.buffer !== undefined && { buffer: flags.buffer }),
+      ...(flags.kernelConfig !== undefined && { kernelConfig: flags.kernelConfig }),
       progress: (done, total) => progress.line(readingText(done, total)),
       stdin: process.stdin,
       interrupted: () => interrupted,

@@ -8,6 +8,8 @@ export interface KernelVersion {
   minor: number;
   /** v5.14 plus the patch "mm: remove extra ZONE_DEVICE struct page refcount" as posted in August 2021 */
   seed: boolean;
+  /** options of its configuration that decide about page flags, where that is known */
+  config?: ReadonlySet<string>;
 }
 
 /** Reads `6.12`, `v6.12.117-kernlab`, `Linux version 7.3.4 ...` or `seed`; undefined for anything else. */
