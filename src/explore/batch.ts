@@ -28,10 +28,14 @@ export interface Batch {
   ordinal: Int32Array;
   /** the task and, from TASK_BITS on, the alternative of its choices */
   move: Int32Array;
+  /** per successor the index of its state, left by the store of an exact search */
+  index: Int32Array;
+  /** which successors led to states that were not there before; left by the store */
+  fresh: Int32Array;
   /** how many successors there are */
   count: number;
   /** per source of the block CAN_GO_ON, NOT_ENDED and WAITS_FOR_LOCK; complete once the batch is the block's last */
-  status: Uint8Array;
+  status: Int32Array;
   /** the first step of the batch that could not be ended properly */
   violation: Violated | undefined;
   /** how many such steps there are */

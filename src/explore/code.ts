@@ -6,7 +6,6 @@
 import { InternalError } from '../base/assert.js';
 import type { LinkedPredicate, LinkedScenario } from '../compiler/link.js';
 import type { NodeId } from '../compiler/link-graph.js';
-import type { Batch } from './batch.js';
 import { type EmitOptions, emitPredicate, emitStep, MAX_CHOICES } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import type { Encoding } from './encode.js';
@@ -102,13 +101,15 @@ export function evaluate<F>(functions: readonly string[], shared: object): F[] {
   }
 }
 
-function tablesOf({ layout, memory }: LinkedScenario): Int32Array[] {
+/** @returns per column what its elements hold at first */
+export function tablesOf({ layout, memory }: LinkedScenario): Int32Array[] {
   return layout.columns.map((column) =>
     Int32Array.from({ length: column.size }, (_, element) => memory.initial(column, element)),
   );
 }
 
-function refusals(sites: readonly Site[]) {
+/** What generated code calls where it cannot go on. */
+export function refusals(sites: readonly Site[]) {
   return {
     misfit(site: number, value: number): never {
       const { message } = sites[site];
@@ -141,23 +142,6 @@ export function generateWhole(words: number): Whole {
     {},
   );
   return { same, copy };
-}
-
-/** @returns a function that leaves the fingerprint of the state at `at` of `words` in `into`, as its successor `k` */
-export function generateFingerprint(words: number): (words: Int32Array, at: number, into: Batch, k: number) => void {
-  const mix = Array.from(
-    { length: words },
-    (_, i) => `w = n[at + ${i}];
-h = Math.imul(h ^ w, 0x9E3779B1); h ^= h >>> 15;
-l = Math.imul(l + w | 0, 0x85EBCA6B); l = (l << 13 | l >>> 19) ^ h;`,
-  ).join('\n');
-  const end = `h = Math.imul(h ^ l >>> 16, 0xC2B2AE35); h ^= h >>> 13; l = Math.imul(l ^ h >>> 15, 0x27D4EB2F); l ^= l >>> 16;
-h = Math.imul(h + l | 0, 0x165667B1); h ^= h >>> 15;`;
-  const store = 'b.high[k] = h === 0 ? 1 : h; b.low[k] = l === 0 ? 1 : l;';
-  return evaluate<never>(
-    [`(n, at, b, k) => { let h = 0x2545F491, l = 0x6C62272E, w = 0;\n${mix}\n${end}\n${store} }`],
-    {},
-  )[0];
 }
 
 /** Sets the choices to the alternative after the one just taken. @returns false where that was the last */

@@ -79,7 +79,8 @@ function lookFrom({ store, owner: { expander } }: Team, state: number, { termina
 function lookAt({ store, owner: { expander, judge } }: Team, state: number, { wrong }: Violations): void {
   const at = store.offset(state);
   expander.only(store.segment(state).subarray(at, at + store.words));
-  const judged = judge.judge(new Int32Array(1), 1);
+  expander.batch.fresh[0] = 0;
+  const judged = judge.judge(1);
   if (judged) wrong.set(state, judged.found);
 }
 

@@ -10,6 +10,7 @@ import { BATCH, BLOCK, CAN_GO_ON, NOT_ENDED } from './batch.js';
 import { REPORT, type Shared, WORD } from './control.js';
 import type { Edges } from './edges.js';
 import { Expander } from './expand.js';
+import type { Generated } from './generate.js';
 import { Judge } from './judge.js';
 import type { Model } from './model.js';
 import type { Store } from './store.js';
@@ -28,13 +29,24 @@ export interface Report {
   isFull: boolean;
 }
 
+/** What a member works with. */
+export interface MemberParts {
+  generated: Generated;
+  store: Store;
+  edges: Edges | undefined;
+  shared: Shared;
+  /** 0 for the owner */
+  number: number;
+  statesMax: number;
+}
+
 /** Words of a report: how many suspects, then three words for each. */
 const SUSPECTS_MAX = Math.floor((REPORT - 1) / 3);
 
 export class Member {
   readonly expander: Expander;
   readonly judge: Judge;
-  readonly #model: Model;
+  readonly #generated: Generated;
   readonly #store: Store;
   readonly #edges: Edges | undefined;
   readonly #shared: Shared;
@@ -50,11 +62,10 @@ export class Member {
   #isFilled = false;
   #isLast = false;
 
-  /** @param number 0 for the owner */
-  constructor(model: Model, store: Store, edges: Edges | undefined, shared: Shared, number: number, statesMax: number) {
-    this.expander = new Expander(model.encoding, model.code, model.canonical);
-    this.judge = new Judge(model.code, model.encoding, this.expander.batch);
-    this.#model = model;
+  constructor(model: Model, { generated, store, edges, shared, number, statesMax }: MemberParts) {
+    this.expander = new Expander(model.encoding, generated, model.canonical);
+    this.judge = new Judge(generated, model.code.sometimes.length);
+    this.#generated = generated;
     this.#store = store;
     this.#edges = edges;
     this.#shared = shared;
@@ -79,9 +90,10 @@ export class Member {
       break;
     }
     this.judge.share(met);
-    this.#model.code.hits.forEach((isHit, line) => {
-      if (isHit) hits[line] = 1;
-    });
+    const { memory, places } = this.#generated;
+    for (let line = 0; line < hits.length; line++) {
+      if (memory[places.hits + line] !== 0) hits[line] = 1;
+    }
   }
 
   /** Stores the state that all begins with. */
@@ -154,12 +166,12 @@ export class Member {
     const store = this.#store;
     store.insert(batch, block);
     if (block >= 0) {
-      this.#edges?.addAll(block, batch.source, store.index, batch.count);
+      this.#edges?.addAll(block, batch.source, batch.index, batch.count);
       this.#shared.transitions[this.#number] += batch.count + batch.violations;
     }
     if (batch.violation) this.#report('sources', this.#at, this.#piece);
     const allowed = this.#allowed();
-    if (!this.judge.judge(store.fresh, allowed)) return;
+    if (!this.judge.judge(allowed)) return;
     let [least, most] = [store.freshIndex(0), store.freshIndex(0)];
     for (let i = 1; i < allowed; i++) {
       least = Math.min(least, store.freshIndex(i));

@@ -105,6 +105,7 @@ class Search {
     this.#team = new Team(model, {
       storage,
       statesMax: this.#statesMax,
+      memoryMax: this.#memoryMax,
       ...(newcomers && { newcomers }),
       ...(meetFrom !== undefined && { meetFrom }),
     });
@@ -156,7 +157,6 @@ class Search {
     if (this.#team.isStopped) this.#stopped ??= 'states';
     this.#finding = settle(this.#team, this.#levels, end);
     this.#team.owner.judge.share(this.#team.shared.met);
-    if (!this.#finding) this.#store.release(end);
   }
 
   #lookUp(): void {
@@ -185,7 +185,7 @@ class Search {
       const bytes = this.#store.bytesFor(states + room) + (this.#edges?.bytesFor(states + room, segments) ?? 0);
       // when all is known, it is asked of each state whether it can end
       if (bytes + (this.#edges ? states + room : 0) > this.#memoryMax) continue;
-      this.#store.makeRoom(states + room);
+      if (!this.#store.makeRoom(states + room)) continue;
       this.#edges?.makeRoom(states + room, segments);
       return true;
     }

@@ -4,37 +4,46 @@
  * only if all their words are equal; `fingerprints`, of a state that has been looked at 64 bits are kept, and two are taken for
  * one if these are equal; then each has the state that it was first reached from, too.
  *
- * All in segments of shared memory, which several threads fill at a time, each with a Store of its own over the same segments.
- * A slot of the table is claimed by swapping its tag in. Nobody waits for a slot before all of his own are published, so that
- * no two wait for each other. Room is made while nobody inserts.
+ * Several threads fill it at a time, each with a Store of its own over the same memory (claim.ts says how). States that are
+ * beyond that memory lie in segments of their own. Room is made while nobody inserts.
  */
 import { assert } from '../base/assert.js';
-import { BATCH, type Batch } from './batch.js';
+import type { Batch } from './batch.js';
+import { UNPUBLISHED } from './claim.js';
 import { generateWhole, type Whole } from './code.js';
 import { WORD } from './control.js';
-import { SEGMENT_BITS, SEGMENT_MASK, Table } from './table.js';
+import type { Generated } from './generate.js';
+import { FILLING, type Storage } from './places.js';
 
-export type Storage = 'exact' | 'fingerprints';
+export type { Storage };
 
 /** States of a segment. */
-export const STATES_BITS = 14;
-const STATES = 1 << STATES_BITS;
-const STATES_MASK = STATES - 1;
-/** a batch has so many positions: low bits of the mark of a claim */
-const POSITION_BITS = 10;
-/** what `#find` returns beside an index: the state was there, but is not published; or is one of this batch's own claims */
-const UNPUBLISHED = -1;
-const OWN = -2;
+const SEGMENT_BITS = 16;
+const SEGMENT = 1 << SEGMENT_BITS;
+const MASK = SEGMENT - 1;
+const FIRST_SLOTS = 1 << 12;
 
-/** What a store is made of: `table` as a whole, of the rest what a thread lacks. */
+/** What a thread lacks of a store: segments from those on that it has. */
 export interface StoreParts {
-  table: Int32Array[];
-  scale: number;
-  states: number;
-  arena: (Int32Array | undefined)[];
+  far: (Int32Array | undefined)[];
   parent: Int32Array[];
   ordinal: (Uint8Array | Uint16Array)[];
-  released: number;
+  level: Level;
+}
+
+/** How many segments a thread has. */
+export interface StoreHeld {
+  far: number;
+  parent: number;
+}
+
+/** Of a store of fingerprints: indices from which on two levels lie in halves of the memory. */
+interface Level {
+  /** the first state that is looked at, and which half it is in */
+  first: number;
+  half: number;
+  /** the first state that is not found yet when the level begins */
+  end: number;
 }
 
 export interface StoreOptions {
@@ -42,8 +51,7 @@ export interface StoreOptions {
   words: number;
   storage: Storage;
   control: Int32Array;
-  /** which member of the search this is */
-  member: number;
+  generated: Generated;
   /** whether a state may have more successors than a byte counts */
   isWide: boolean;
 }
@@ -51,39 +59,39 @@ export interface StoreOptions {
 export class Store {
   readonly words: number;
   readonly storage: Storage;
-  /** per successor of the last batch the index of its state, where the search is exact */
-  readonly index = new Int32Array(BATCH);
-  /** positions in the last batch of states that were not there before; the first `freshCount` */
-  readonly fresh = new Int32Array(BATCH);
   freshCount = 0;
   /** index of the first of these; but for late ones the others follow */
   #freshFrom = 0;
+  readonly #generated: Generated;
   readonly #control: Int32Array;
-  readonly #member: number;
-  /** state `i` begins at `(i & STATES_MASK) * words` of segment `i >> STATES_BITS` */
-  readonly #arena: (Int32Array | undefined)[] = [];
+  readonly #whole: Whole;
+  readonly #batch: Int32Array;
+  /** states that the memory has no room for */
+  readonly #far: (Int32Array | undefined)[] = [];
   readonly #parent: Int32Array[] = [];
   readonly #ordinal: (Uint8Array | Uint16Array)[] = [];
   readonly #ordinalBytes: 1 | 2;
-  readonly #table: Table;
-  readonly #whole: Whole;
-  readonly #home = new Int32Array(BATCH);
-  readonly #seen = new Int32Array(BATCH);
-  /** per fresh state where its slot is */
-  readonly #claimed = new Int32Array(BATCH);
-  /** successors whose states others have claimed and not published */
-  readonly #late: number[] = [];
-  #released = 0;
+  /** states that one half of the memory has room for; or all of it */
+  readonly #near: number;
+  #level: Level = { first: 0, half: 1, end: 0 };
+  #mostOfLevel = 0;
 
-  constructor({ words, storage, control, member, isWide }: StoreOptions) {
-    assert(BATCH <= 1 << POSITION_BITS, 'a position does not fit into a mark');
+  constructor({ words, storage, control, generated, isWide }: StoreOptions) {
+    const { memory, places, common, far } = generated;
     this.words = words;
     this.storage = storage;
     this.#control = control;
-    this.#member = member;
+    this.#generated = generated;
     this.#whole = generateWhole(words);
+    this.#batch = memory.subarray(places.states);
     this.#ordinalBytes = isWide ? 2 : 1;
-    this.#table = new Table(storage === 'exact' ? { most: 0.7, growth: 2 } : { most: 0.9, growth: 1.2 });
+    this.#near = storage === 'exact' ? common.rowsMax : Math.floor(common.rowsMax / 2);
+    far.keepFar = (k, index) => {
+      this.#whole.copy(this.#batch, k * places.stride, this.segment(index), this.offset(index));
+      return 0;
+    };
+    far.sameFar = (k, index) =>
+      this.#whole.same(this.#batch, k * places.stride, this.segment(index), this.offset(index)) ? 1 : 0;
   }
 
   get count(): number {
@@ -92,254 +100,197 @@ export class Store {
 
   /** Bytes held. */
   get bytes(): number {
-    return this.#table.bytes + this.#bytesOfStates(this.#arena.length);
+    return this.bytesFor(0);
   }
 
-  /** Bytes held at most once there is room for so many states, while the table grows included. */
+  /** Bytes held at most once there is room for so many states. */
   bytesFor(states: number): number {
-    const segments = Math.max(this.#arena.length, Math.ceil(states / STATES));
-    return this.#table.bytesFor(states) + this.#bytesOfStates(segments);
+    const { memory, places, common } = this.#generated;
+    const count = Math.max(this.count, states);
+    const slots = Math.max(memory[common.slots], this.#slotsFor(states));
+    return (places.states + slots * 2) * 4 + this.#bytesOfStates(count);
   }
 
-  #bytesOfStates(segments: number): number {
-    const way = this.storage === 'exact' ? 0 : 4 + this.#ordinalBytes;
-    return (segments * way + (segments - this.#released) * this.words * 4) * STATES;
+  #bytesOfStates(count: number): number {
+    if (this.storage === 'exact') return count * this.words * 4;
+    const found = count - this.#level.end;
+    const rows = Math.max(this.#mostOfLevel, found) + Math.max(this.#mostOfLevel, this.#level.end - this.#level.first);
+    return rows * this.words * 4 + count * (4 + this.#ordinalBytes);
   }
 
-  /** Makes room for so many states, while nobody inserts. */
-  makeRoom(states: number): void {
-    this.#table.reserve(states);
-    while (this.#arena.length << STATES_BITS < states) {
-      this.#arena.push(new Int32Array(new SharedArrayBuffer(STATES * this.words * 4)));
-      if (this.storage === 'exact') continue;
-      this.#parent.push(new Int32Array(new SharedArrayBuffer(STATES * 4)));
-      const ordinals = new SharedArrayBuffer(STATES * this.#ordinalBytes);
+  /** @returns how many slots are enough for so many states; more than there can be if they are too many */
+  #slotsFor(states: number): number {
+    const { memory, common } = this.#generated;
+    const { most, growth } = FILLING[this.storage];
+    let slots = Math.max(FIRST_SLOTS, memory[common.slots]);
+    while (states > slots * most) slots = Math.floor(slots * growth);
+    // the last growth may be a smaller one
+    return states <= common.slotsMax * most ? Math.min(slots, common.slotsMax) : slots;
+  }
+
+  /** Makes room for so many states, while nobody inserts. @returns false where that is more than there can be */
+  makeRoom(states: number): boolean {
+    const { memory, common } = this.#generated;
+    const slots = this.#slotsFor(states);
+    if (slots > common.slotsMax) return false;
+    if (slots > memory[common.slots]) {
+      assert(this.#generated.grow(slots) === 1, 'entries of the table lie too far from home');
+    }
+    this.#makeFar(states);
+    while (this.storage === 'fingerprints' && this.#parent.length << SEGMENT_BITS < states) {
+      this.#parent.push(new Int32Array(new SharedArrayBuffer(SEGMENT * 4)));
+      const ordinals = new SharedArrayBuffer(SEGMENT * this.#ordinalBytes);
       this.#ordinal.push(this.#ordinalBytes === 1 ? new Uint8Array(ordinals) : new Uint16Array(ordinals));
     }
     Atomics.store(this.#control, WORD.room, states);
+    return true;
   }
 
-  /** @returns what a thread lacks that has had as many segments of states */
-  partsFrom(states: number): StoreParts {
+  #makeFar(states: number): void {
+    const from = this.storage === 'exact' ? this.#near : this.#level.end + this.#near;
+    for (let segment = from >>> SEGMENT_BITS; segment << SEGMENT_BITS < states; segment++) {
+      this.#far[segment] ??= new Int32Array(new SharedArrayBuffer(SEGMENT * this.words * 4));
+    }
+  }
+
+  /** @returns what a thread lacks that has so many segments */
+  partsFrom({ far, parent }: StoreHeld): StoreParts {
     return {
-      table: this.#table.segments,
-      scale: this.#table.scale,
-      states,
-      arena: this.#arena.slice(states),
-      parent: this.#parent.slice(states),
-      ordinal: this.#ordinal.slice(states),
-      released: this.#released,
+      far: this.#far.slice(far),
+      parent: this.#parent.slice(parent),
+      ordinal: this.#ordinal.slice(parent),
+      level: this.#level,
     };
   }
 
-  get segments(): number {
-    return this.#arena.length;
+  get held(): StoreHeld {
+    return { far: this.#far.length, parent: this.#parent.length };
   }
 
-  attach({ table, scale, arena, parent, ordinal, released }: StoreParts): void {
-    this.#table.segments = table;
-    this.#table.scale = scale;
-    this.#arena.push(...arena);
+  attach({ far, parent, ordinal, level }: StoreParts): void {
+    this.#far.push(...far);
     this.#parent.push(...parent);
     this.#ordinal.push(...ordinal);
-    this.release(released << STATES_BITS);
+    this.#level = level;
+    this.#letGo();
   }
 
   /**
-   * Stores the states of a batch as far as they are new; there is room for them. Then `index` and `fresh` say which.
+   * Stores the states of a batch as far as they are new; there is room for them. Then the batch's `index`, where the search is
+   * exact, and its `fresh` say which.
    * @param block index of the block's first source; -1 for the first state of all
    */
   insert(batch: Batch, block: number): void {
-    const isExact = this.storage === 'exact';
-    this.freshCount = 0;
-    this.#late.length = 0;
-    this.#touch(batch);
-    if (isExact) this.#probe(batch);
-    for (let k = 0; k < batch.count; k++) {
-      if (!isExact) this.#findPrint(batch, k);
-      else {
-        this.index[k] = this.#find(batch, k, this.#seen[k]);
-        if (this.index[k] === UNPUBLISHED) this.#late.push(k);
-      }
+    const { memory, places } = this.#generated;
+    if (batch.count === 0) {
+      this.freshCount = 0;
+      return;
     }
-    this.#freshFrom = Atomics.add(this.#control, WORD.states, this.freshCount);
-    for (let i = 0; i < this.freshCount; i++) this.#append(batch, i, block, this.#freshFrom + i);
-    if (!isExact) return;
-    for (let k = 0; k < batch.count; k++) {
-      if (this.index[k] <= OWN) this.index[k] = this.#freshFrom + OWN - this.index[k];
+    const waiting = this.#generated.claim(batch.count);
+    this.freshCount = memory[places.freshCount];
+    if (this.freshCount > 0) {
+      this.#freshFrom = Atomics.add(this.#control, WORD.states, this.freshCount);
+      this.#generated.publish(this.#freshFrom, batch.count);
     }
-    if (this.#late.length > 0) this.#findLate(batch, block);
+    if (this.storage === 'fingerprints') this.#noteWays(batch, block);
+    else if (waiting > 0) this.#findLate(batch);
   }
 
   /** @returns the index of the i-th fresh state of the last batch */
   freshIndex(i: number): number {
-    return this.storage === 'exact' ? this.index[this.fresh[i]] : this.#freshFrom + i;
+    const { memory, places } = this.#generated;
+    return this.storage === 'exact' ? memory[places.index + memory[places.fresh + i]] : this.#freshFrom + i;
+  }
+
+  #isFar(index: number): boolean {
+    return this.storage === 'exact' ? index >= this.#near : index - this.#firstOf(index) >= this.#near;
+  }
+
+  /** The first state of the level that a state is in. */
+  #firstOf(index: number): number {
+    return index >= this.#level.end ? this.#level.end : this.#level.first;
   }
 
   /** The words of states in one segment, of which state `index` is one. */
   segment(index: number): Int32Array {
-    const segment = this.#arena[index >>> STATES_BITS];
+    if (!this.#isFar(index)) return this.#generated.memory;
+    const segment = this.#far[index >>> SEGMENT_BITS];
     assert(segment !== undefined, 'a state was let go');
     return segment;
   }
 
   /** @returns where the words of a state begin in its segment */
   offset(index: number): number {
-    return (index & STATES_MASK) * this.words;
+    if (this.#isFar(index)) return (index & MASK) * this.words;
+    const { rows } = this.#generated.common;
+    if (this.storage === 'exact') return rows + index * this.words;
+    const half = index < this.#level.end ? this.#level.half : 1 - this.#level.half;
+    return rows + (half * this.#near + index - this.#firstOf(index)) * this.words;
   }
 
   /** @returns how many states from `index` on are in one segment with it */
   leftInSegment(index: number): number {
-    return STATES - (index & STATES_MASK);
+    if (this.#isFar(index)) return SEGMENT - (index & MASK);
+    return this.#near - (this.storage === 'exact' ? index : index - this.#firstOf(index));
   }
 
-  /** The words of states below `index` are not needed any more, in a store of fingerprints. */
-  release(index: number): void {
+  /** A level begins: in a store of fingerprints the words of states before it are not needed any more. */
+  turn(begin: number, end: number): void {
     if (this.storage === 'exact') return;
-    for (const end = index >>> STATES_BITS; this.#released < end; this.#released++) {
-      this.#arena[this.#released] = undefined;
-    }
+    const { memory, common } = this.#generated;
+    this.#mostOfLevel = Math.max(this.#mostOfLevel, Math.min(this.#near, end - begin));
+    this.#level = { first: begin, half: 1 - this.#level.half, end };
+    memory[common.first] = end;
+    memory[common.first + 1] = (1 - this.#level.half) * this.#near;
+    this.#letGo();
+  }
+
+  #letGo(): void {
+    if (this.storage === 'exact') return;
+    const end = Math.min(this.#far.length, this.#level.first >>> SEGMENT_BITS);
+    for (let segment = 0; segment < end; segment++) this.#far[segment] = undefined;
   }
 
   /** The first state whose words are here. */
   get firstHeld(): number {
-    return this.#released << STATES_BITS;
+    return this.storage === 'exact' ? 0 : this.#level.first;
   }
 
   /** @returns the state from which `index` was first reached, in a store of fingerprints; -1 for the first of all */
   parent(index: number): number {
-    return this.#parent[index >>> STATES_BITS][index & STATES_MASK];
+    return this.#parent[index >>> SEGMENT_BITS][index & MASK];
   }
 
   /** @returns which successor of its parent it is (Batch.ordinal) */
   ordinal(index: number): number {
-    return this.#ordinal[index >>> STATES_BITS][index & STATES_MASK];
+    return this.#ordinal[index >>> SEGMENT_BITS][index & MASK];
   }
 
-  /** All slots are asked for before any is looked at, so that the waits for memory overlap. */
-  #touch({ count, high }: Batch): number {
-    const { segments, scale } = this.#table;
-    let sum = 0;
-    for (let k = 0; k < count; k++) {
-      const home = ((high[k] >>> 0) * scale) | 0;
-      this.#home[k] = home;
-      sum ^= segments[home >>> SEGMENT_BITS][(home << 1) & SEGMENT_MASK];
+  /** How each new state was reached. */
+  #noteWays({ source, ordinal, fresh }: Batch, block: number): void {
+    for (let i = 0; i < this.freshCount; i++) {
+      const index = this.#freshFrom + i;
+      const k = fresh[i];
+      assert(ordinal[k] < 256 ** this.#ordinalBytes, 'a state has too many successors');
+      this.#parent[index >>> SEGMENT_BITS][index & MASK] = block < 0 ? -1 : block + source[k];
+      this.#ordinal[index >>> SEGMENT_BITS][index & MASK] = ordinal[k];
     }
-    return sum;
-  }
-
-  /** Walks to the first slot that may hold each successor; the same for the states that they may be. */
-  #probe({ count, high }: Batch): number {
-    const { segments } = this.#table;
-    let sum = 0;
-    for (let k = 0; k < count; k++) {
-      const home = this.#home[k];
-      const segment = segments[home >>> SEGMENT_BITS];
-      const tag = high[k];
-      let at = (home << 1) & SEGMENT_MASK;
-      let there = segment[at];
-      while (there !== 0 && there !== tag) {
-        at = (at + 2) & SEGMENT_MASK;
-        there = segment[at];
-      }
-      this.#seen[k] = at;
-      const index = there === 0 ? 0 : segment[at + 1] - 1;
-      if (index > 0) sum ^= this.segment(index)[this.offset(index)];
-    }
-    return sum;
-  }
-
-  /**
-   * @param from where in its segment to look first
-   * @returns the index of successor `k`; UNPUBLISHED; or OWN - i where it is the i-th fresh one of this batch, maybe from now on
-   */
-  #find({ words, stride, high }: Batch, k: number, from: number): number {
-    const segment = this.#table.segments[this.#home[k] >>> SEGMENT_BITS];
-    const tag = high[k];
-    for (let at = from; ; at = (at + 2) & SEGMENT_MASK) {
-      let there = segment[at];
-      if (there === 0) there = Atomics.compareExchange(segment, at, 0, tag);
-      if (there === 0) return this.#claim(segment, at, k);
-      if (there !== tag) continue;
-      const second = Atomics.load(segment, at + 1);
-      if (second > 0) {
-        const state = this.#arena[(second - 1) >>> STATES_BITS] as Int32Array;
-        if (this.#whole.same(words, k * stride, state, ((second - 1) & STATES_MASK) * this.words)) return second - 1;
-        continue;
-      }
-      const mark = -1 - second;
-      if (second === 0 || mark >>> POSITION_BITS !== this.#member) {
-        this.#seen[k] = at;
-        return UNPUBLISHED;
-      }
-      const i = mark & (BATCH - 1);
-      if (this.#whole.same(words, k * stride, words, this.fresh[i] * stride)) return OWN - i;
-    }
-  }
-
-  /** The slot is this member's; the second word says so until the state is published. */
-  #claim(segment: Int32Array, at: number, k: number): number {
-    const i = this.freshCount++;
-    this.fresh[i] = k;
-    this.#claimed[i] = at;
-    Atomics.store(segment, at + 1, -1 - ((this.#member << POSITION_BITS) | i));
-    return OWN - i;
-  }
-
-  /** The same by fingerprint; the index of a state that was there is not known. */
-  #findPrint({ high, low }: Batch, k: number): void {
-    const home = this.#home[k];
-    const segment = this.#table.segments[home >>> SEGMENT_BITS];
-    const tag = high[k];
-    const rest = low[k];
-    for (let at = (home << 1) & SEGMENT_MASK; ; at = (at + 2) & SEGMENT_MASK) {
-      let there = segment[at];
-      if (there === 0) there = Atomics.compareExchange(segment, at, 0, tag);
-      if (there === 0) {
-        Atomics.store(segment, at + 1, rest);
-        this.fresh[this.freshCount++] = k;
-        return;
-      }
-      if (there !== tag) continue;
-      let second = segment[at + 1];
-      // who claimed the slot is about to write this word
-      while (second === 0) second = Atomics.load(segment, at + 1);
-      if (second === rest) return;
-    }
-  }
-
-  /** Keeps the i-th fresh state of the batch, and says where it is. */
-  #append({ words, stride, source, ordinal }: Batch, i: number, block: number, index: number): void {
-    const k = this.fresh[i];
-    const segment = index >>> STATES_BITS;
-    const at = index & STATES_MASK;
-    this.#whole.copy(words, k * stride, this.#arena[segment] as Int32Array, at * this.words);
-    if (this.storage === 'exact') {
-      const slots = this.#table.segments[this.#home[k] >>> SEGMENT_BITS];
-      Atomics.store(slots, this.#claimed[i] + 1, index + 1);
-      return;
-    }
-    assert(ordinal[k] < 256 ** this.#ordinalBytes, 'a state has too many successors');
-    this.#parent[segment][at] = block < 0 ? -1 : block + source[k];
-    this.#ordinal[segment][at] = ordinal[k];
   }
 
   /** All that this member claimed is published: now it may wait for others. */
-  #findLate(batch: Batch, block: number): void {
-    const before = this.freshCount;
-    for (const k of this.#late) {
-      const slots = this.#table.segments[this.#home[k] >>> SEGMENT_BITS];
-      for (;;) {
-        while (Atomics.load(slots, this.#seen[k] + 1) <= 0);
-        this.index[k] = this.#find(batch, k, this.#seen[k]);
-        if (this.index[k] !== UNPUBLISHED) break;
+  #findLate({ count, index, fresh }: Batch): void {
+    const { memory, places } = this.#generated;
+    for (let k = 0; k < count; k++) {
+      while (index[k] === UNPUBLISHED) {
+        while (Atomics.load(memory, memory[places.slot + k] + 1) <= 0);
+        if (this.#generated.find(k) !== 0 || index[k] >= 0) continue;
+        // another state with the same tag: this one is new after all, and goes where there is room for it
+        const i = this.freshCount++;
+        assert(fresh[i] === k && memory[places.freshCount] === this.freshCount, 'a late state is an early one');
+        const at = Atomics.add(this.#control, WORD.states, 1);
+        this.#generated.keepOne(i, at);
+        index[k] = at;
       }
-      if (this.index[k] >= 0) continue;
-      // another state with the same tag: this one is new after all, and goes where there is room for it
-      const i = OWN - this.index[k];
-      assert(i === this.freshCount - 1 && i >= before, 'a late state is an early one');
-      this.index[k] = Atomics.add(this.#control, WORD.states, 1);
-      this.#append(batch, i, block, this.index[k]);
     }
   }
 }

@@ -11,9 +11,10 @@ import { assert } from '../base/assert.js';
 import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { type EdgeParts, Edges } from './edges.js';
+import { type Generated, type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, takeReport } from './member.js';
 import type { Model } from './model.js';
-import { type Storage, Store, type StoreParts } from './store.js';
+import { type Storage, Store, type StoreHeld, type StoreParts } from './store.js';
 
 /** What a helper is told before a round; its arrays are shared, the rest may be copied. */
 export interface Invitation {
@@ -27,9 +28,9 @@ interface Welcome {
   /** how many stores a store buffer holds in the model that is searched */
   depth: BufferDepth;
   shared: Shared;
+  ground: Ground;
   number: number;
   round: number;
-  storage: Storage;
   statesMax: number;
 }
 
@@ -41,6 +42,7 @@ export interface Helper {
 export interface TeamOptions {
   storage: Storage;
   statesMax: number;
+  memoryMax: number;
   /** @returns the helpers that came since it was last asked */
   newcomers?(): Helper[];
   /** levels with fewer states than this are not worth a meeting */
@@ -62,7 +64,7 @@ const WAIT_MS = 50;
 interface Invited {
   helper: Helper;
   /** segments that it has */
-  states: number;
+  store: StoreHeld;
   edgeStates: number;
   edges: number;
 }
@@ -74,6 +76,7 @@ export class Team {
   readonly edges: Edges | undefined;
   readonly owner: Member;
   readonly #control: Int32Array;
+  readonly #ground: Ground;
   readonly #options: TeamOptions;
   readonly #depth: BufferDepth;
   readonly #helpers: Invited[] = [];
@@ -82,9 +85,12 @@ export class Team {
   constructor(model: Model, options: TeamOptions) {
     const { linked, encoding, code } = model;
     this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, linked.marks?.lines.length ?? 0);
-    this.store = storeOf(model, options.storage, this.shared, 0);
+    this.#ground = makeGround(model, options.storage, options.memoryMax);
+    const generated = generate(model, this.#ground, 0);
+    this.store = storeOf(model, options.storage, this.shared, generated);
     this.edges = options.storage === 'exact' ? new Edges(this.shared.control) : undefined;
-    this.owner = new Member(model, this.store, this.edges, this.shared, 0, options.statesMax);
+    const { store, edges, shared } = this;
+    this.owner = new Member(model, { generated, store, edges, shared, number: 0, statesMax: options.statesMax });
     this.#control = this.shared.control;
     this.#options = options;
     this.#depth = linked.depth;
@@ -122,16 +128,14 @@ export class Team {
   level(begin: number, end: number, { makeRoom, lookUp }: LevelHooks): void {
     Atomics.store(this.#control, WORD.cursor, begin);
     Atomics.store(this.#control, WORD.levelEnd, end);
+    this.store.turn(begin, end);
     const together = end - begin >= (this.#options.meetFrom ?? MEET_FROM);
     for (let isDone = false; !isDone && !this.isStopped; ) {
       if (together) this.#welcome();
       const members = together ? this.members : 1;
       if (!makeRoom(members)) return;
       if (members > 1) this.#invite();
-      this.owner.work(members, () => {
-        if (members === 1 && !this.owner.hasFound) this.store.release(Atomics.load(this.#control, WORD.cursor));
-        lookUp();
-      });
+      this.owner.work(members, lookUp);
       this.#awaitAll(lookUp);
       isDone = Atomics.load(this.#control, WORD.cursor) >= end && Atomics.load(this.#control, WORD.paused) === 0;
     }
@@ -151,19 +155,19 @@ export class Team {
   #welcome(): void {
     for (const helper of this.#options.newcomers?.() ?? []) {
       if (this.members === MEMBERS_MAX) return;
-      const { storage, statesMax } = this.#options;
+      const { statesMax } = this.#options;
       const number = this.members;
-      const depth = this.#depth;
-      const welcome = { depth, shared: this.shared, number, round: this.#control[WORD.round], storage, statesMax };
-      this.#helpers.push({ helper, states: 0, edgeStates: 0, edges: 0 });
+      const [depth, round] = [this.#depth, this.#control[WORD.round]];
+      const welcome = { depth, shared: this.shared, ground: this.#ground, number, round, statesMax };
+      this.#helpers.push({ helper, store: { far: 0, parent: 0 }, edgeStates: 0, edges: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }
   }
 
   #send(invited: Invited, welcome?: Welcome): void {
-    const store = this.store.partsFrom(invited.states);
+    const store = this.store.partsFrom(invited.store);
     const edges = this.edges?.partsFrom({ states: invited.edgeStates, edges: invited.edges });
-    invited.states += store.arena.length;
+    invited.store = this.store.held;
     invited.edgeStates += edges?.first.length ?? 0;
     invited.edges += edges?.targets.length ?? 0;
     invited.helper.send({ store, ...(edges && { edges }), ...(welcome && { welcome }) });
@@ -195,11 +199,13 @@ export class Team {
 export function help(model: Model, first: Invitation, receive: () => Invitation | undefined): void {
   const { welcome } = first;
   assert(welcome !== undefined, 'a helper is not welcomed');
-  const { shared, number, storage, statesMax } = welcome;
+  const { shared, ground, number, statesMax } = welcome;
+  const { storage } = ground;
   const { control } = shared;
-  const store = storeOf(model, storage, shared, number);
+  const generated = generate(model, ground, number);
+  const store = storeOf(model, storage, shared, generated);
   const edges = storage === 'exact' ? new Edges(control) : undefined;
-  const member = new Member(model, store, edges, shared, number, statesMax);
+  const member = new Member(model, { generated, store, edges, shared, number, statesMax });
   const attach = (invitation: Invitation): void => {
     store.attach(invitation.store);
     if (invitation.edges) edges?.attach(invitation.edges);
@@ -217,7 +223,7 @@ export function help(model: Model, first: Invitation, receive: () => Invitation 
   }
 }
 
-function storeOf({ encoding, code }: Model, storage: Storage, { control }: Shared, member: number): Store {
+function storeOf({ encoding, code }: Model, storage: Storage, { control }: Shared, generated: Generated): Store {
   const isWide = code.chooses.some((ofTask) => ofTask.some((chooses) => chooses));
-  return new Store({ words: encoding.words, storage, control, member, isWide });
+  return new Store({ words: encoding.words, storage, control, generated, isWide });
 }

@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * How states get into the table: text that is assembled (assemble.ts). An entry is two words: a tag, which says where it is at
+ * home and is never 0, and a second one. In a store of fingerprints that is the other half of the fingerprint. In an exact one
+ * it is 1 + the index of a state; or less than 0 while the state has no index yet: then it says which member's it is, and
+ * which of its new ones.
+ *
+ * Both words are claimed at once, and nobody waits before all of his own are published. Entries lie in the order of their
+ * tags, more or less, so that the table grows in place, from its end to its beginning.
+ */
+import { ASIDE, ASIDE_AT, type Common, type Places, type Storage, TAIL } from './places.js';
+
+/** A batch has so many positions at most: low bits of the mark of a claim. */
+export const POSITION_BITS = 10;
+/** Places.index where it is no index: a state that another member has claimed; from OWN down, the new ones of this batch. */
+export const UNPUBLISHED = -1;
+export const OWN = -2;
+
+export interface ClaimTexts {
+  /** (count): claims what is new of a batch; leaves how many, and gives how many have to wait for others */
+  claim: string;
+  /** (k): looks again for a successor that had to wait; gives 0, or 1 if it has to once more */
+  find: string;
+  /** (i, index): keeps the i-th new state */
+  keepOne: string;
+  /** (index, count): keeps all new states from that index on, and says so of all successors */
+  publish: string;
+  /** (slots): makes the table as large; gives 0 where that failed */
+  grow: string;
+}
+
+/** @param words of a state */
+export function claimTexts(p: Places, common: Common, storage: Storage, words: number, member: number): ClaimTexts {
+  const exact = storage === 'exact';
+  return {
+    claim: claimText(p, common, words, exact),
+    find: exact ? findText(p, common, words, member) : findPrintText(p),
+    keepOne: keepText(p, common, words, exact),
+    publish: publishText(p),
+    grow: growText(common),
+  };
+}
+
+/** All slots are asked for before any is looked at, then all states that may be meant: so the waits for memory overlap. */
+function claimText(p: Places, { slots, table, rows, rowsMax }: Common, words: number, exact: boolean): string {
+  const home = `${table} + scaled(M[${p.high} + k], slots) * 2`;
+  const candidates = `
+k = 0;
+B1: { L1: for (;;) {
+  if (k === count) break B1;
+  at = M[${p.slot} + k];
+  tag = M[${p.high} + k];
+  B2: { L2: for (;;) {
+    there = M[at];
+    if (there === 0) break B2;
+    if (there === tag) break B2;
+    at = at + 2;
+  } }
+  M[${p.slot} + k] = at;
+  there = M[at + 1];
+  M[${p.index} + k] = there > 0 && there <= ${rowsMax} ? there : 1;
+  k = k + 1;
+} }
+k = 0;
+B3: { L3: for (;;) {
+  if (k === count) break B3;
+  n = ${rows * 4} + (M[${p.index} + k] - 1) * ${words * 4};
+  sum = sum ^ n[0] ^ n[${words - 1}];
+  k = k + 1;
+} }`;
+  return `(count) => {
+let k = 0, at = 0, tag = 0, there = 0, sum = 0, n = 0, waiting = 0, slots = M[${slots}];
+B0: { L0: for (;;) {
+  if (k === count) break B0;
+  at = ${home};
+  M[${p.slot} + k] = at;
+  sum = sum ^ M[at];
+  k = k + 1;
+} }
+${exact ? candidates : ''}
+M[${p.freshCount + 1}] = sum;
+M[${p.freshCount}] = 0;
+k = 0;
+L4: for (;;) {
+  if (k === count) return waiting;
+  waiting = waiting + find(k);
+  k = k + 1;
+}
+}`;
+}
+
+function findText(p: Places, { rows, rowsMax }: Common, words: number, member: number): string {
+  const state = `${p.states * 4} + k * ${p.stride * 4}`;
+  return `(k) => {
+let at = M[${p.slot} + k], tag = M[${p.high} + k], there = 0, second = 0, mark = 0, i = 0, one = 0, other = 0;
+L0: for (;;) {
+  there = M[at];
+  if (there === 0) {
+    i = M[${p.freshCount}];
+    there = claim(at, tag, ${-1 - (member << POSITION_BITS)} - i);
+    if (there === 0) {
+      M[${p.fresh} + i] = k;
+      M[${p.claimed} + i] = at;
+      M[${p.freshCount}] = i + 1;
+      M[${p.index} + k] = ${OWN} - i;
+      return 0;
+    }
+  }
+  if (there === tag) {
+    second = loaded(at + 1);
+    one = ${state};
+    if (second > 0) {
+      if (second > ${rowsMax}) { if (K.sameFar(k, second - 1) !== 0) { M[${p.index} + k] = second - 1; return 0; } }
+      else {
+        other = ${rows * 4} + (second - 1) * ${words * 4};
+        if (same(one, other)) { M[${p.index} + k] = second - 1; return 0; }
+      }
+    } else {
+      mark = -1 - second;
+      if (mark >> ${POSITION_BITS} !== ${member}) {
+        M[${p.slot} + k] = at;
+        M[${p.index} + k] = ${UNPUBLISHED};
+        return 1;
+      }
+      i = mark & ${(1 << POSITION_BITS) - 1};
+      other = ${p.states * 4} + M[${p.fresh} + i] * ${p.stride * 4};
+      if (same(one, other)) { M[${p.index} + k] = ${OWN} - i; return 0; }
+    }
+  }
+  at = at + 2;
+}
+}`;
+}
+
+function findPrintText(p: Places): string {
+  return `(k) => {
+let at = M[${p.slot} + k], tag = M[${p.high} + k], rest = M[${p.low} + k], there = 0, i = 0;
+L0: for (;;) {
+  there = loaded(at);
+  if (there === 0) {
+    there = claim(at, tag, rest);
+    if (there === 0) {
+      i = M[${p.freshCount}];
+      M[${p.fresh} + i] = k;
+      M[${p.freshCount}] = i + 1;
+      return 0;
+    }
+  }
+  if (there === tag) { if (M[at + 1] === rest) return 0; }
+  at = at + 2;
+}
+}`;
+}
+
+function keepText(p: Places, { first, rows, rowsMax }: Common, words: number, exact: boolean): string {
+  const row = exact ? 'index' : `index - M[${first}]`;
+  const most = exact ? rowsMax : Math.floor(rowsMax / 2);
+  const base = exact ? `${rows * 4}` : `${rows * 4} + M[${first + 1}] * ${words * 4}`;
+  return `(i, index) => {
+let from = ${p.states * 4} + M[${p.fresh} + i] * ${p.stride * 4}, row = ${row}, to = 0;
+if (row < ${most}) { to = ${base} + row * ${words * 4}; keep(to, from); }
+else K.keepFar(M[${p.fresh} + i], index);
+${exact ? `publish(M[${p.claimed} + i] + 1, index + 1);` : ''}
+return 0;
+}`;
+}
+
+function publishText(p: Places): string {
+  return `(index, count) => {
+let i = 0, k = 0, fresh = M[${p.freshCount}];
+B0: { L0: for (;;) {
+  if (i === fresh) break B0;
+  k = keepOne(i, index + i);
+  i = i + 1;
+} }
+k = 0;
+L1: for (;;) {
+  if (k === count) return 0;
+  if (M[${p.index} + k] <= ${OWN}) M[${p.index} + k] = index + ${OWN} - M[${p.index} + k];
+  k = k + 1;
+}
+}`;
+}
+
+/** Entries at the beginning, which may go to where others still are, are set aside until these have gone. */
+function growText({ slots: at, table }: Common): string {
+  const insert = `
+  home = scaled(tag, slots);
+  to = ${table} + home * 2;
+  B2: { L2: for (;;) {
+    if (M[to] === 0) break B2;
+    to = to + 2;
+  } }
+  M[to] = tag;
+  M[to + 1] = rest;`;
+  return `(slots) => {
+let s = M[${at}] + ${TAIL}, aside = 0, tag = 0, rest = 0, home = 0, to = 0;
+if (M[${at}] === 0) { M[${at}] = slots; return 1; }
+let first = s < ${ASIDE} ? s : ${ASIDE};
+B0: { L0: for (;;) {
+  if (aside === first) break B0;
+  M[${ASIDE_AT} + aside * 2] = M[${table} + aside * 2];
+  M[${ASIDE_AT + 1} + aside * 2] = M[${table + 1} + aside * 2];
+  M[${table} + aside * 2] = 0;
+  M[${table + 1} + aside * 2] = 0;
+  aside = aside + 1;
+} }
+B1: { L1: for (;;) {
+  if (s === first) break B1;
+  s = s - 1;
+  tag = M[${table} + s * 2];
+  if (tag === 0) continue L1;
+  rest = M[${table + 1} + s * 2];
+  M[${table} + s * 2] = 0;
+  M[${table + 1} + s * 2] = 0;
+  if (scaled(tag, slots) <= s) return 0;
+  ${insert}
+} }
+B3: { L3: for (;;) {
+  if (aside === 0) break B3;
+  aside = aside - 1;
+  tag = M[${ASIDE_AT} + aside * 2];
+  if (tag === 0) continue L3;
+  rest = M[${ASIDE_AT + 1} + aside * 2];
+  ${insert.replaceAll('B2', 'B4').replaceAll('L2', 'L4')}
+} }
+M[${at}] = slots;
+return 1;
+}`;
+}

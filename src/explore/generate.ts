@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The generated half of a search, as WebAssembly: the steps of a model, the loop that takes them, fingerprints, the table of
+ * states, and properties; all over one memory (places.ts). Most steps of a large task are never taken: each is generated when it
+ * first is.
+ *
+ * Not here: who drives it (expand.ts, store.ts, judge.ts).
+ */
+import { InternalError } from '../base/assert.js';
+import type { Addresses } from './addresses.js';
+import { assemble } from './assemble.js';
+import { NOT_ENDED } from './batch.js';
+import { claimTexts } from './claim.js';
+import { refusals, tablesOf } from './code.js';
+import { ANOTHER_TEXT, judgeText, nextText } from './drive.js';
+import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
+import { CellPrinter } from './emit-cell.js';
+import { fingerprintCode } from './fingerprint.js';
+import type { Model } from './model.js';
+import { type Common, commonOf, type Places, placesOf, type Storage } from './places.js';
+import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
+import { type SharedMemory, WebAssembly } from './webassembly.js';
+
+/** Steps that are generated at once: a task goes on with those that come after. */
+const AT_ONCE = 8;
+
+/** Functions of memory, for the texts of which see drive.ts and claim.ts. */
+export interface Functions {
+  next(): number;
+  /** leaves the fingerprints of the first so many successors; at least one */
+  fingerprint(count: number): number;
+  judge(count: number): number;
+  claim(count: number): number;
+  find(k: number): number;
+  keepOne(i: number, index: number): number;
+  publish(index: number, count: number): number;
+  grow(slots: number): number;
+}
+
+/** States that the memory has no room for; each function gets a position in the batch and an index. */
+export interface Far {
+  keepFar(k: number, index: number): number;
+  /** @returns 1 where the two are the same, else 0 */
+  sameFar(k: number, index: number): number;
+}
+
+export interface Generated extends Functions {
+  memory: Int32Array;
+  places: Places;
+  common: Common;
+  far: Far;
+  /** generates the step of a slot and those after it */
+  generate(slot: number): void;
+}
+
+/** What a search shares between its members. */
+export interface Ground {
+  memory: SharedMemory;
+  storage: Storage;
+  common: Common;
+}
+
+/** @param bytes that the search may take */
+export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number): Ground {
+  const common = commonOf(linked, encoding, storage, bytes);
+  const memory = new WebAssembly.Memory({ initial: common.pages, maximum: PAGES_MAX, shared: true });
+  return { memory, storage, common };
+}
+
+/** @param member for which; the owner is 0 */
+export function generate(
+  { linked, encoding }: Model,
+  { memory: shared, storage, common }: Ground,
+  member: number,
+): Generated {
+  const places = placesOf(linked, encoding, member);
+  const memory = new Int32Array(shared.buffer);
+  const tables = tablesOf(linked);
+  const options: EmitOptions = {
+    linked,
+    encoding,
+    cells: new CellPrinter(linked, encoding),
+    tracing: false,
+    sites: [],
+  };
+  const steps = linked.tasks.reduce((sum, { points }) => sum + points.length, 1);
+  const table = new WebAssembly.Table({ initial: steps, element: 'anyfunc' });
+  const far: Far = {
+    keepFar: () => assertNear(),
+    sameFar: () => assertNear(),
+  };
+  const given = {
+    ...{ memory: shared, table, ...refusals(options.sites) },
+    keepFar: (k: number, index: number) => far.keepFar(k, index),
+    sameFar: (k: number, index: number) => far.sameFar(k, index),
+  };
+  const addresses = addressesOf(places, encoding.words, tables);
+  let next = places.tables;
+  for (const one of tables) {
+    memory.set(one, next);
+    next += one.length;
+  }
+  const firsts: number[] = [];
+  linked.tasks.forEach(({ points }, task) => {
+    const { word, pcBits, isBuffer } = encoding.tasks[task];
+    const first = task === 0 ? 0 : firsts[task - 1] + linked.tasks[task - 1].points.length;
+    memory.set([word, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 4);
+    firsts.push(first);
+    memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
+  });
+  const generateFrom = (slot: number): void => {
+    const task = firsts.findLastIndex((before) => before < slot);
+    const { points } = linked.tasks[task];
+    const functions: WasmFunction[] = [];
+    for (let pc = slot - firsts[task]; pc < points.length && functions.length < AT_ONCE; pc++) {
+      const at = firsts[task] + pc;
+      if (memory[places.slots + at] !== 0) continue;
+      functions.push({ ...assemble(emitStep(options, task, pc), addresses), slot: at });
+      memory[places.slots + at] = points[pc]?.chooses ? 2 : 1;
+    }
+    instantiate(functions, given);
+  };
+  const driver = driverOf(options, { places, common, storage, member }, addresses);
+  const functions = instantiate(driver, given) as Functions;
+  return { ...functions, memory, places, common, far, generate: generateFrom };
+}
+
+function assertNear(): never {
+  throw new InternalError('a state is too far away');
+}
+
+function addressesOf(places: Places, words: number, tables: readonly Int32Array[]): Addresses {
+  const { side, choice, counts, hits, tables: at, stride } = places;
+  let next = at;
+  const tablesAt = tables.map(({ length }) => {
+    next += length;
+    return (next - length) * 4;
+  });
+  return {
+    ...{ side: side * 4, choice: choice * 4, counts: counts * 4, hits: hits * 4 },
+    tables: tablesAt,
+    state: stride * 4,
+    row: words * 4,
+    functions: new Map(),
+  };
+}
+
+function instantiate(functions: readonly WasmFunction[], given: Record<string, unknown>): object {
+  try {
+    const module = new WebAssembly.Module(moduleOf(functions));
+    return new WebAssembly.Instance(module, { K: given }).exports;
+  } catch (error) {
+    if (error instanceof WebAssembly.CompileError) throw new InternalError(`generated code: ${error.message}`);
+    throw error;
+  }
+}
+
+interface DriverOptions {
+  places: Places;
+  common: Common;
+  storage: Storage;
+  member: number;
+}
+
+/** The functions that are there from the beginning. */
+function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addresses): WasmFunction[] {
+  const { linked, encoding } = options;
+  const { places, common, storage, member } = driver;
+  const texts = new Map<string, string>();
+  for (const kind of ['never', 'sometimes', 'finally'] as const) {
+    linked[kind].forEach((predicate, i) => {
+      texts.set(`${kind}${i}`, emitPredicate(options, predicate));
+    });
+  }
+  texts.set('another', ANOTHER_TEXT);
+  texts.set('next', nextText(places, linked.tasks.length));
+  texts.set('judge', judgeText(places, linked, encoding));
+  for (const [name, text] of Object.entries(claimTexts(places, common, storage, encoding.words, member)))
+    texts.set(name, text);
+  const named = { ...addresses, functions: new Map([...texts.keys()].map((name, i) => [name, IMPORTED.length + i])) };
+  const functions = [...texts].map(([name, text]): WasmFunction => ({ ...assemble(text, named), name }));
+  return [...functions, { ...fingerprintCode(places, encoding.words), name: 'fingerprint' }];
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Where everything lies in the one memory of a search, which all its members share: what each member works with, then the table
+ * of states, then the states. It is as large as can be from the beginning; the system gives pages when they are touched.
+ */
+import type { LinkedScenario } from '../compiler/link.js';
+import { BATCH, BLOCK } from './batch.js';
+import { MEMBERS_MAX } from './control.js';
+import { MAX_CHOICES } from './emit.js';
+import type { Encoding } from './encode.js';
+import { PAGES_MAX } from './wasm.js';
+
+export type Storage = 'exact' | 'fingerprints';
+
+/** Positions of words in memory; of one member. */
+export interface Places {
+  side: number;
+  choice: number;
+  counts: number;
+  hits: number;
+  /** where `next` goes on: source, task, alternative, ordinal, successors so far */
+  resume: number;
+  /** how many sources the block has */
+  sources: number;
+  /** how many violations; then the first: Violated */
+  violation: number;
+  /** kind (1 never, 2 finally) and property of what `judge` found */
+  judged: number;
+  met: number;
+  status: number;
+  /** per task the word of its pc, its mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
+  tasks: number;
+  /** per slot 0: not generated, 1: it is, 2: and it chooses */
+  slots: number;
+  // per successor
+  high: number;
+  low: number;
+  source: number;
+  ordinal: number;
+  move: number;
+  /** where in the table it is or may be, and the state that it is */
+  slot: number;
+  index: number;
+  /** per new state its successor, and where in the table it is */
+  fresh: number;
+  claimed: number;
+  /** how many are new */
+  freshCount: number;
+  tables: number;
+  /** words from one state to the next: a multiple of four */
+  stride: number;
+  block: number;
+  states: number;
+}
+
+/** What all members share. */
+export interface Common {
+  /** how many slots the table has */
+  slots: number;
+  /** the index of the first state of the next level, and in which row it is: in a store of fingerprints */
+  first: number;
+  /** the table: two words a slot */
+  table: number;
+  slotsMax: number;
+  /** states, without gaps; in a store of fingerprints those of two levels, half the rows for each */
+  rows: number;
+  rowsMax: number;
+  pages: number;
+}
+
+/** Slots after the last one that a state can be at home in. */
+export const TAIL = 1 << 14;
+/** Slots at the beginning whose entries are set aside while the table grows. */
+export const ASIDE = 1 << 17;
+/** Where these are, a word of memory. */
+export const ASIDE_AT = 16;
+/** How full a table may be, and by what it then grows. */
+export const FILLING = { exact: { most: 0.7, growth: 1.5 }, fingerprints: { most: 0.92, growth: 1.12 } } as const;
+/** Memory beside the table and the states that a state takes: edges, and the way to it. */
+const BESIDE = 32;
+const LEAST_BYTES = 1 << 24;
+
+const LINE = 16;
+const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
+
+/** @param member from 0 on */
+export function placesOf(
+  { tasks, sometimes, layout, marks }: LinkedScenario,
+  { words }: Encoding,
+  member: number,
+): Places & { end: number } {
+  const stride = Math.ceil(words / 4) * 4;
+  const begin = inLines(ASIDE_AT + ASIDE * 2);
+  const lay = (from: number): Places & { end: number } => {
+    let next = from;
+    const take = (count: number): number => {
+      next += inLines(count);
+      return next - inLines(count);
+    };
+    const places = {
+      side: take(2),
+      choice: take(MAX_CHOICES),
+      counts: take(MAX_CHOICES),
+      hits: take(marks?.lines.length ?? 0),
+      resume: take(5),
+      sources: take(1),
+      violation: take(5),
+      judged: take(2),
+      met: take(sometimes.length),
+      status: take(BLOCK),
+      tasks: take(tasks.length * 4),
+      slots: take(1 + tasks.reduce((sum, { points }) => sum + points.length, 0)),
+      high: take(BATCH),
+      low: take(BATCH),
+      source: take(BATCH),
+      ordinal: take(BATCH),
+      move: take(BATCH),
+      slot: take(BATCH),
+      index: take(BATCH),
+      fresh: take(BATCH),
+      claimed: take(BATCH),
+      freshCount: take(1),
+      tables: take(layout.columns.reduce((sum, { size }) => sum + size, 0)),
+      stride,
+      block: take(BLOCK * stride),
+      states: take(BATCH * stride),
+    };
+    return { ...places, end: next };
+  };
+  const { end } = lay(begin);
+  return lay(begin + member * (end - begin));
+}
+
+/** @param bytes that the search may take; what is beyond the memory is kept elsewhere (store.ts) */
+export function commonOf(linked: LinkedScenario, encoding: Encoding, storage: Storage, bytes: number): Common {
+  const row = encoding.words * 4;
+  const { end } = placesOf(linked, encoding, MEMBERS_MAX - 1);
+  const { most, growth } = FILLING[storage];
+  const slotBytes = (8 * growth) / most;
+  const all = Math.min(PAGES_MAX * 65536 - 65536, Math.max(bytes, LEAST_BYTES) + end * 4);
+  const free = all - end * 4 - TAIL * 8;
+  // a level of a store of fingerprints is taken to have an eighth of all states at most, beside the one before
+  const perState = storage === 'exact' ? row + BESIDE : row / 4 + 5;
+  const states = Math.max(bytes, LEAST_BYTES) / (slotBytes + perState);
+  const slotsMax = Math.floor(Math.min(states * slotBytes, free * 0.75) / 8);
+  const rows = end + (slotsMax + TAIL) * 2;
+  const rowsMax = Math.floor((all - rows * 4 - 64) / row);
+  return { slots: 0, first: 1, table: end, slotsMax, rows, rowsMax, pages: Math.floor(all / 65536) };
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Words, signs and operators of generated text, for assemble.ts. */
+import { assert } from '../base/assert.js';
+import { OP } from './wasm.js';
+
+const TOKEN =
+  /\s*(?:([A-Za-z_$][\w$]*)|(\d+)|(===|!==|>>>|<<|>>|<=|>=|&&|\|\||\+\+|--|=>|[-+*/%&|^~!<>=?:;,.(){}[\]]))/y;
+
+/** @throws InternalError where the text has what generated text never has */
+export function tokensOf(text: string): string[] {
+  const tokens: string[] = [];
+  TOKEN.lastIndex = 0;
+  const end = text.trimEnd().length;
+  while (TOKEN.lastIndex < end) {
+    const from = TOKEN.lastIndex;
+    const found = TOKEN.exec(text);
+    assert(found !== null, `generated text: ${text.slice(from, from + 40)}`);
+    tokens.push(found[1] ?? found[2] ?? found[3]);
+  }
+  return tokens;
+}
+
+/** Binary operators from the loosest to the tightest; those of a row go from left to right. */
+export const LEVELS: readonly Readonly<Record<string, number>>[] = [
+  { '|': OP.or },
+  { '^': OP.xor },
+  { '&': OP.and },
+  { '===': OP.eq, '!==': OP.ne },
+  { '<': OP.ltS, '>': OP.gtS, '<=': OP.leS, '>=': OP.geS },
+  { '<<': OP.shl, '>>': OP.shrS, '>>>': OP.shrU },
+  { '+': OP.add, '-': OP.sub },
+  { '*': OP.mul, '/': OP.divS, '%': OP.remS },
+];
+/** What compares operands as unsigned instead. */
+export const UNSIGNED = new Map<number, number>([
+  [OP.ltS, OP.ltU],
+  [OP.gtS, OP.gtU],
+  [OP.leS, OP.leU],
+  [OP.geS, OP.geU],
+]);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The binary format of WebAssembly, as far as generated code needs it (webassembly.github.io/spec/core/binary): numbers,
+ * instructions, and one kind of module, which shares a memory and a table of functions with all others.
+ */
+
+export const OP = {
+  unreachable: 0x00,
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  end: 0x0b,
+  br: 0x0c,
+  brIf: 0x0d,
+  brTable: 0x0e,
+  return: 0x0f,
+  call: 0x10,
+  callIndirect: 0x11,
+  drop: 0x1a,
+  get: 0x20,
+  set: 0x21,
+  tee: 0x22,
+  load: 0x28,
+  load64: 0x29,
+  store: 0x36,
+  store64: 0x37,
+  const: 0x41,
+  const64: 0x42,
+  eqz: 0x45,
+  eq: 0x46,
+  ne: 0x47,
+  ltS: 0x48,
+  ltU: 0x49,
+  gtS: 0x4a,
+  gtU: 0x4b,
+  leS: 0x4c,
+  leU: 0x4d,
+  geS: 0x4e,
+  geU: 0x4f,
+  ne64: 0x52,
+  add: 0x6a,
+  sub: 0x6b,
+  mul: 0x6c,
+  divS: 0x6d,
+  remS: 0x6f,
+  and: 0x71,
+  or: 0x72,
+  xor: 0x73,
+  shl: 0x74,
+  shrS: 0x75,
+  shrU: 0x76,
+  add64: 0x7c,
+  mul64: 0x7e,
+  or64: 0x84,
+  xor64: 0x85,
+  shl64: 0x86,
+  shrU64: 0x88,
+  rotl64: 0x89,
+  wrap: 0xa7,
+  extendU: 0xad,
+  simd: 0xfd,
+  atomic: 0xfe,
+} as const;
+
+export const I32 = 0x7f;
+export const I64 = 0x7e;
+/** the type of a block that leaves nothing */
+export const NOTHING = 0x40;
+/** what follows `simd` */
+export const SIMD = { load: [0x00], store: [0x0b], or: [0x50], xor: [0x51], anyTrue: [0x53] } as const;
+/** what follows `atomic` */
+export const ATOMIC = { load: 0x10, store: 0x17, exchange64: 0x49 } as const;
+
+/** Pages of 64 KiB that a memory has at most. */
+export const PAGES_MAX = 65536;
+
+/** @returns LEB128 of an unsigned number */
+export function unsigned(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value >>> 0;
+  do {
+    const byte = rest & 127;
+    rest >>>= 7;
+    bytes.push(rest === 0 ? byte : byte | 128);
+  } while (rest !== 0);
+  return bytes;
+}
+
+/** @returns LEB128 of a signed 32-bit number */
+export function signed(value: number): number[] {
+  const bytes: number[] = [];
+  for (let rest = value | 0; ; ) {
+    const byte = rest & 127;
+    rest >>= 7;
+    const isLast = (rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0);
+    bytes.push(isLast ? byte : byte | 128);
+    if (isLast) return bytes;
+  }
+}
+
+/** @returns LEB128 of a 64-bit number */
+export function signed64(value: bigint): number[] {
+  const bytes: number[] = [];
+  for (let rest = BigInt.asIntN(64, value); ; ) {
+    const byte = Number(rest & 127n);
+    rest >>= 7n;
+    const isLast = (rest === 0n && (byte & 64) === 0) || (rest === -1n && (byte & 64) !== 0);
+    bytes.push(isLast ? byte : byte | 128);
+    if (isLast) return bytes;
+  }
+}
+
+/** Functions from outside, in the order in which they are imported: two numbers go in, one comes out. */
+export const IMPORTED: readonly string[] = ['misfit', 'endless', 'badChoice', 'wrong', 'keepFar', 'sameFar'];
+
+/** Most parameters of a function; these and the result have 32 bits. A function's type is the number of its parameters. */
+const PARAMETERS_MAX = 2;
+
+export interface WasmFunction {
+  parameters: number;
+  /** locals beside the parameters, 32 bits each; then so many of 64 bits */
+  locals: number;
+  locals64?: number;
+  /** instructions, `end` not among them */
+  code: number[];
+  /** name to export it by */
+  name?: string;
+  /** its place in the table */
+  slot?: number;
+}
+
+/** @returns a module of these functions; they are numbered from IMPORTED.length on */
+export function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
+  const vector = (items: readonly number[][]): number[] => [...unsigned(items.length), ...items.flat()];
+  const text = (name: string): number[] => vector([...name].map((c) => [c.charCodeAt(0)]));
+  const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
+  const types = Array.from({ length: PARAMETERS_MAX + 1 }, (_, count) => [
+    ...[0x60, count, ...Array<number>(count).fill(I32)],
+    ...[1, I32],
+  ]);
+  const imports = [
+    [...text('K'), ...text('memory'), 0x02, 0x03, ...unsigned(1), ...unsigned(PAGES_MAX)],
+    [...text('K'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(1)],
+    ...IMPORTED.map((name) => [...text('K'), ...text(name), 0x00, PARAMETERS_MAX]),
+  ];
+  const exports = functions.flatMap(({ name }, i) =>
+    name === undefined ? [] : [[...text(name), 0x00, ...unsigned(IMPORTED.length + i)]],
+  );
+  const elements = functions.flatMap(({ slot }, i) =>
+    slot === undefined ? [] : [[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(IMPORTED.length + i)]],
+  );
+  const bodies = functions.map(({ locals, locals64 = 0, code }) => {
+    const body = [2, ...unsigned(locals), I32, ...unsigned(locals64), I64, ...code, OP.end];
+    return [...unsigned(body.length), ...body];
+  });
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector(types)),
+    ...section(2, vector(imports)),
+    ...section(3, vector(functions.map(({ parameters }) => [parameters]))),
+    ...section(7, vector(exports)),
+    ...section(9, vector(elements)),
+    ...section(10, vector(bodies)),
+  ]);
+}
