@@ -162,7 +162,7 @@ async function explain(file: string, page: string, flags: ExplainFlags): Promise
 /** Opens the recording; says how far it is, and on Ctrl-C goes on with what was read. */
 async function open(
   file: string,
-  flags: SourceFlags & Pick<Flags, 'buffer'>,
+  flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig'>,
 ): Promise<{ trace: OpenTrace; interrupted: boolean }> {
   const progress = new Progress(process.stderr);
   let interrupted = false;
