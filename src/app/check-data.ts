@@ -32,6 +32,9 @@ export interface CheckOptions {
   coverage?: boolean;
   /** every state of the plain graph is visited */
   noReductions?: boolean;
+  /** file to keep the one search in if it is stopped, and to take it up from */
+  checkpoint?: string;
+  resume?: string;
   /** worker threads at most; one per processor if absent */
   threads?: number;
 }
@@ -69,6 +72,8 @@ export interface Outcome extends Job {
   explored?: Explored;
   /** from the scenario's name to the verdict, compiling included */
   seconds: number;
+  /** where a search that was stopped is kept, or why it could not be */
+  checkpoint?: { file: string; problem?: string };
 }
 
 export interface CheckReport {
@@ -189,6 +194,7 @@ export interface Done {
   explored: Explored;
   seconds: number;
   covered?: Covered;
+  checkpoint?: { file: string; problem?: string };
 }
 
 export type FromWorker =

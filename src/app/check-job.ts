@@ -9,6 +9,7 @@ import type { BufferDepth } from '../compiler/link.js';
 import { buildModel, type Helper, help, type Invitation, type Model, type SearchOptions } from '../explore/check.js';
 import { checkInOrder, type MemoryOrder } from '../explore/memory-order.js';
 import type { Done, Explored, Job, JobProgress } from './check-data.js';
+import { openCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
 import { withSourceLines, withWidthHints } from './source-line.js';
@@ -34,6 +35,9 @@ export interface JobOptions {
   secondsMax?: number;
   /** also say which lines of kernel code were executed */
   coverage?: boolean;
+  /** files: to keep the search in if it is stopped, and to take it up from */
+  checkpoint?: string;
+  resume?: string;
 }
 
 /** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
@@ -64,7 +68,17 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const begin = performance.now();
   const since = (start: number) => (performance.now() - start) / 1000;
   const searchBegin = performance.now();
-  const search: SearchOptions = {
+  const { memory = 'sc', resume, checkpoint: file } = options;
+  const opened = resume === undefined ? undefined : openCheckpoint(resume, job);
+  // what was kept is of the store buffers that are tried first; if they are too small, all begins anew
+  let goesOn = opened !== undefined;
+  let checkpoint: Done['checkpoint'];
+  const resumed = (model: Model): Pick<SearchOptions, 'resume'> => {
+    if (!goesOn || !opened) return {};
+    goesOn = false;
+    return { resume: opened.of(model) };
+  };
+  const searchOf = (model: Model): SearchOptions => ({
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
     ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
@@ -74,18 +88,37 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
     },
     onProgress: ({ transitions: _, ...progress }) => hooks.onProgress?.({ ...progress, seconds: since(searchBegin) }),
     ...(hooks.newcomers && { newcomers: hooks.newcomers }),
-  };
+    ...resumed(model),
+    ...(file !== undefined && {
+      save: (border, write) => {
+        checkpoint = kept(file, () => saveCheckpoint(file, model, job, border, write));
+      },
+    }),
+  });
   const build = (depth: BufferDepth): Model => modelOf(workspace, job, options, depth);
   const compiled = compiledOf(workspace, job, options);
   const { model, result } = refusingWell(workspace, compiled, () =>
-    checkInOrder(options.memory ?? 'sc', build, search),
+    checkInOrder(memory, build, searchOf, opened?.depth),
   );
+  opened?.close();
   return {
     result,
     explored: exploredBy(model),
     seconds: since(begin),
     ...(options.coverage && { covered: coveredBy(model) }),
+    ...(checkpoint && { checkpoint }),
   };
+}
+
+/** What was found is told, whether or not it can be kept. */
+function kept(file: string, save: () => void): Done['checkpoint'] {
+  try {
+    save();
+    return { file };
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error)) throw error;
+    return { file, problem: error.message };
+  }
 }
 
 /**

@@ -22,6 +22,21 @@ export function isPath(scenario: string): boolean {
  * @throws InputError for unknown names, options that exclude each other, and where no search is left
  */
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
+  const all = planAll(workspace, options);
+  const { length: searches } = all.outcomes.filter(isSearch);
+  if (searches > 1 && (options.checkpoint ?? options.resume) !== undefined) throw new InputError(oneSearch(searches));
+  return all;
+}
+
+function oneSearch(searches: number): Diagnostic {
+  return {
+    code: 'RZ4009',
+    message: `--checkpoint and --resume are about one search, not ${searches}`,
+    hint: 'name one scenario, and one kernel with --kernel',
+  };
+}
+
+function planAll(workspace: Workspace, options: CheckOptions): Planned {
   if (options.variants && options.variant !== undefined) throw new InputError(BOTH_VARIANTS);
   const scenarios = chosenScenarios(workspace, options.scenarios);
   if (options.variant !== undefined) return planVariant(workspace, scenarios, options.variant, options);

@@ -27,6 +27,8 @@ interface Flags {
   memoryMax?: number;
   secondsMax?: number;
   coverage?: boolean;
+  checkpoint?: string;
+  resume?: string;
   threads?: number;
   reductions?: boolean;
   showSteps?: boolean;
@@ -62,6 +64,8 @@ export function checkCommand(program: Command): void {
     .option('--states-max <n>', 'stop a search at this many states: inconclusive', wholeNumber('--states-max'))
     .option('--memory-max <size>', 'memory for all searches together: 900M, 8G (default: most of what is free)', size)
     .option('--seconds-max <n>', 'stop a search after this many seconds: inconclusive', wholeNumber('--seconds-max'))
+    .option('--checkpoint <file>', 'keep the one search in this file if it is stopped, by a bound or Ctrl-C')
+    .option('--resume <file>', 'go on with a search that is kept in this file')
     .option('--coverage', 'say which lines of kernel code no search executed')
     .option('--no-reductions', 'search the plain graph: leave nothing out, proven or not')
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
@@ -99,6 +103,8 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     ...(flags.memoryMax !== undefined && { memoryMax: flags.memoryMax }),
     ...(flags.secondsMax !== undefined && { secondsMax: flags.secondsMax }),
     ...(flags.coverage && { coverage: true }),
+    ...(flags.checkpoint !== undefined && { checkpoint: flags.checkpoint }),
+    ...(flags.resume !== undefined && { resume: flags.resume }),
     ...(flags.reductions === false && { noReductions: true }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };

@@ -26,7 +26,8 @@ export function renderOutcome(outcome: Outcome, replay: Replay, screen: Screen):
   if (explored) lines.push(...indented(explored.question, screen), '');
   if (result.verdict === 'violated') lines.push(...violatedLines(result, outcome, replay, screen));
   if (result.verdict === 'holds') lines.push(...holdsLines(result, outcome, screen));
-  if (result.verdict === 'inconclusive') lines.push(...inconclusiveLines(result, screen));
+  if (result.verdict === 'inconclusive')
+    lines.push(...inconclusiveLines(result, screen), ...keptLines(outcome, replay, screen));
   lines.push(...recordLines(outcome, screen));
   return `${lines.join('\n')}\n`;
 }
@@ -112,6 +113,14 @@ function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
   return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
     (line) => `  ${line}`,
   );
+}
+
+/** How to go on with a search that was stopped. */
+function keptLines(outcome: Outcome, replay: Replay, screen: Screen): string[] {
+  if (!outcome.checkpoint) return [];
+  const { file, problem } = outcome.checkpoint;
+  if (problem !== undefined) return hang(`It could not be kept: ${problem}`, screen.width, 2).map(screen.style.bad);
+  return [`go on: ${screen.style.bold(`${replayCommand(outcome, replay)} --resume ${shellWord(file)}`)}`];
 }
 
 /** How far nothing was left out. */

@@ -11,6 +11,8 @@ import { type Found, type SearchOptions, type SearchResult, search } from './sea
 import { framesOf } from './site.js';
 import type { Bound, CheckResult, Violation } from './verdict.js';
 
+export { type Border, bytesOf, type Sink, type Source } from './checkpoint.js';
+export { modelText } from './model-text.js';
 export type { Progress, SearchOptions } from './search.js';
 export { type Helper, help, type Invitation } from './team.js';
 export { buildModel, executedLines, type Model, type Scheduled };

@@ -13,6 +13,9 @@ const SEGMENT_BITS = 16;
 const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 
+const FIRST_SOURCE = new Int32Array(1);
+const ONE_TARGET = new Int32Array(1);
+
 /** Segments that another thread does not have yet, and where they begin. */
 export interface EdgeParts {
   states: number;
@@ -120,6 +123,12 @@ export class Edges {
       }
       this.#targets[this.#filling][this.#at++] = target[k];
     }
+  }
+
+  /** Adds one edge of a state; those of one state come together. */
+  add(state: number, target: number): void {
+    ONE_TARGET[0] = target;
+    this.addAll(state, FIRST_SOURCE, ONE_TARGET, 1);
   }
 
   /** The state that was added to last has all its edges. */

@@ -102,6 +102,13 @@ export class Member {
     this.#arrive(-1);
   }
 
+  /** Stores a state that was there before the search was put down. @returns whether it is not here yet */
+  restore(state: Int32Array): boolean {
+    this.expander.only(state);
+    this.#store.insert(this.expander.batch, -1);
+    return this.#store.freshCount === 1;
+  }
+
   /** Whether it has something to report. */
   get hasFound(): boolean {
     return this.#shared.reports[this.#number * REPORT] !== 0;
@@ -127,7 +134,7 @@ export class Member {
           this.#isLast = !this.expander.next();
           this.#isFilled = true;
         }
-        if (!this.#hasRoom(members)) return false;
+        if (!this.hasRoom(members)) return false;
         this.#arrive(this.#at);
         this.#isFilled = false;
         isLeft = !this.#isLast;
@@ -154,7 +161,8 @@ export class Member {
     this.#isBegun = false;
   }
 
-  #hasRoom(members: number): boolean {
+  /** @returns whether each of so many members can insert a batch */
+  hasRoom(members: number): boolean {
     const states = Atomics.load(this.#control, WORD.states);
     if (states + members * BATCH > Atomics.load(this.#control, WORD.room)) return false;
     return this.#edges?.hasRoom() ?? true;

@@ -17,17 +17,20 @@ export const DEPTHS: Record<MemoryOrder, readonly BufferDepth[]> = { sc: [undefi
 
 /**
  * @param build makes the model for store buffers of that many stores
+ * @param searchOf how the model is searched
+ * @param from smaller ones need not be tried
  * @returns the result, and the model that it is about; inconclusive where not even the largest buffer is enough
  * @throws InputError as `check` does
  */
 export function checkInOrder(
   memory: MemoryOrder,
   build: (depth: BufferDepth) => Model,
-  options: SearchOptions = {},
+  searchOf: (model: Model) => SearchOptions = () => ({}),
+  from?: BufferDepth,
 ): { model: Model; result: CheckResult } {
-  for (const depth of DEPTHS[memory]) {
+  for (const depth of DEPTHS[memory].slice(Math.max(0, DEPTHS[memory].indexOf(from)))) {
     const model = build(depth);
-    const result = check(model, options);
+    const result = check(model, searchOf(model));
     if (result.violation?.kind !== 'store buffer') return { model, result };
     if (depth === DEPTHS[memory].at(-1)) return { model, result: undecided(result) };
   }

@@ -8,6 +8,7 @@
  */
 import { assert } from '../base/assert.js';
 import { BATCH, type Move, toMove } from './batch.js';
+import { type Border, restore, type Sink, type Source, save } from './checkpoint.js';
 import type { Edges } from './edges.js';
 import type { Expander } from './expand.js';
 import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
@@ -42,6 +43,10 @@ export interface SearchOptions {
   /** what 'time' is said to be */
   secondsMax?: number;
   onProgress?(progress: Progress): void;
+  /** takes a search up where it was put down, instead of at its first state; whole states only */
+  resume?: { border: Border; source: Source };
+  /** gets what it takes to go on another time, where the search is stopped; `write` fills a sink */
+  save?(border: Border, write: (sink: Sink) => void): void;
   /** threads that have come to help since it was last asked */
   newcomers?(): Helper[];
   /** only levels of so many states are worked on together */
@@ -95,6 +100,8 @@ class Search {
   readonly #levels: number[] = [];
   #finding: Finding | undefined;
   #stopped: Bound | undefined;
+  /** the level that is being looked at, before that began */
+  #border: Border | undefined;
 
   constructor(model: Model, options: SearchOptions) {
     const { storage = 'exact', newcomers, meetFrom } = options;
@@ -115,17 +122,15 @@ class Search {
   }
 
   run(): SearchResult {
-    if (this.#makeRoom(1)) {
-      this.#team.owner.first(this.#model.initial);
-      this.#finding = settle(this.#team, this.#levels, 1);
-    }
-    let finishedDepth = -1;
-    for (let at = 0; at < this.#store.count && !this.#finding && !this.#stopped; ) {
+    let at = this.#begin();
+    let finishedDepth = this.#levels.length - 1;
+    while (at < this.#store.count && !this.#finding && !this.#stopped) {
       const end = this.#store.count;
       this.#level(at, end);
       if (!this.#stopped) finishedDepth++;
       at = end;
     }
+    this.#save();
     this.#model.code.hits.set(this.#team.shared.hits);
     if (!this.#finding && !this.#stopped && this.#edges) this.#finding = firstWithoutEnd(this.#team, this.#levels);
     return {
@@ -142,6 +147,35 @@ class Search {
     };
   }
 
+  /** @returns the first state that is to be looked at */
+  #begin(): number {
+    const { resume } = this.#options;
+    if (!this.#makeRoom(1)) return 0;
+    if (!resume) {
+      this.#team.owner.first(this.#model.initial);
+      this.#finding = settle(this.#team, this.#levels, 1);
+      return 0;
+    }
+    const { levels, transitions, met, hits } = resume.border;
+    const { shared, owner } = this.#team;
+    this.#levels.push(...levels);
+    restore(this.#team, resume.border, resume.source, () => this.#makeRoom(1));
+    shared.transitions[0] = transitions;
+    met.forEach((isMet, i) => {
+      shared.met[i] = isMet ? 1 : 0;
+    });
+    for (const line of hits) shared.hits[line] = 1;
+    owner.judge.share(shared.met);
+    return this.#levels.pop() ?? 0;
+  }
+
+  /** A violation is a result; but what was stopped can go on. */
+  #save(): void {
+    const { save: keep } = this.#options;
+    const border = this.#border;
+    if (keep && border && this.#stopped && !this.#finding) keep(border, (sink) => save(this.#team, border, sink));
+  }
+
   disband(): void {
     this.#team.disband();
   }
@@ -149,6 +183,7 @@ class Search {
   /** Looks at all states of a level, and settles what was found. */
   #level(begin: number, end: number): void {
     this.#levels.push(begin);
+    if (this.#options.save) this.#border = this.#borderAt(end);
     let blocks = 0;
     const lookUp = (): void => {
       if (blocks++ % LOOK_UP_EVERY === 0) this.#lookUp();
@@ -157,6 +192,13 @@ class Search {
     if (this.#team.isStopped) this.#stopped ??= 'states';
     this.#finding = settle(this.#team, this.#levels, end);
     this.#team.owner.judge.share(this.#team.shared.met);
+  }
+
+  #borderAt(states: number): Border {
+    const { transitions, owner, shared } = this.#team;
+    const hits = [...shared.hits.keys()].filter((line) => shared.hits[line] !== 0);
+    // every transition so far has led to a state: none was a violation
+    return { levels: [...this.#levels], states, edges: transitions, transitions, met: [...owner.judge.met], hits };
   }
 
   #lookUp(): void {

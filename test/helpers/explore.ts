@@ -81,7 +81,11 @@ export function modelOf(program: Program, depth?: number): Model {
 
 /** Checks a program; a path that it finds is walked again and has to end alike. */
 export function explore(program: Program, options: SearchOptions = {}, memory: MemoryOrder = 'sc'): CheckResult {
-  const { model, result } = checkInOrder(memory, (depth) => modelOf(program, depth), options);
+  const { model, result } = checkInOrder(
+    memory,
+    (depth) => modelOf(program, depth),
+    () => options,
+  );
   if (result.path && result.violation?.kind !== 'cannot end') {
     const again = replay(model, scheduleOf(model, result));
     const { path, initialWatched, blocked, violation } = result;
