@@ -65,6 +65,8 @@ export interface BufferFacts {
   mayHold(id: NodeId): boolean;
   /** of a buffered store: a load may come before the next barrier, and tell that the store is late */
   isLate(id: NodeId): boolean;
+  /** one of several stores of one step, which others may see one without the other */
+  isApart(id: NodeId): boolean;
   /** a load of what others write */
   isLateLoad(id: NodeId): boolean;
   /** of the beginning of an atomic block: it may have to wait, for others or for an empty buffer */
@@ -91,11 +93,10 @@ export function bufferFacts(graph: Graph, task: number, memory: Memory, sharing:
   const isLateLoad = ({ op, plain }: Node): boolean =>
     op.op === 'load' && !plain && isMemory(op.cell) && sharing.isWrittenByOthers(op.cell, task);
   const loadFollows = backward(graph, order, (id) => isLateLoad(graph.nodes[id]), waits);
-  const late = new Set(
-    order.filter(
-      (id) => isPlainStore(graph.nodes[id]) && successors(graph.nodes[id]).some((to) => loadFollows.has(to)),
-    ),
-  );
+  const apart = severalInOne(graph, order, isPlainStore);
+  const isLate = (id: NodeId): boolean =>
+    apart.has(id) || successors(graph.nodes[id]).some((to) => loadFollows.has(to));
+  const late = new Set(order.filter((id) => isPlainStore(graph.nodes[id]) && isLate(id)));
   const buffered = new Set(late);
   const holds = forward(graph, order, (id) => buffered.has(id), waits);
   // a store that nothing can tell to be late still comes after those that wait
@@ -106,15 +107,13 @@ export function bufferFacts(graph: Graph, task: number, memory: Memory, sharing:
       return atomic && op.op !== 'enter' && (op.op === 'guard' || waits(id));
     }),
   );
-  const mayBlock = (id: NodeId): boolean => {
-    const inside = (at: NodeId): boolean => graph.nodes[at].atomic && graph.nodes[at].op.op !== 'enter';
-    return reaches(graph, graph.nodes[id].next, (at) => blocks.has(at), inside);
-  };
+  const mayBlock = (id: NodeId): boolean => [...insideOf(graph, id)].some((at) => blocks.has(at));
   return {
     isBuffered: (id) => buffered.has(id),
     waits,
     mayHold: (id) => holds.has(id),
     isLate: (id) => late.has(id),
+    isApart: (id) => apart.has(id),
     isLateLoad: (id) => isLateLoad(graph.nodes[id]),
     mayBlock,
   };
@@ -175,20 +174,26 @@ function forward(
   return found;
 }
 
-/** @returns whether a node that is `wanted` can be reached from `start` through nodes that are `inside` only */
-function reaches(
-  graph: Graph,
-  start: NodeId,
-  wanted: (id: NodeId) => boolean,
-  inside: (id: NodeId) => boolean,
-): boolean {
-  const seen = new Set<NodeId>();
-  const pending = [start];
+/** The stores of blocks that have more than one. */
+function severalInOne(graph: Graph, order: readonly NodeId[], isStore: (node: Node) => boolean): Set<NodeId> {
+  const blocks = order.filter((id) => graph.nodes[id].op.op === 'enter' && graph.nodes[id].plain);
+  return new Set(
+    blocks.flatMap((id) => {
+      const stores = [...insideOf(graph, id)].filter((at) => isStore(graph.nodes[at]));
+      return stores.length > 1 ? stores : [];
+    }),
+  );
+}
+
+/** @returns the nodes of the atomic block that begins at `enter` */
+function insideOf(graph: Graph, enter: NodeId): Set<NodeId> {
+  const found = new Set<NodeId>();
+  const pending = [graph.nodes[enter].next];
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    if (seen.has(at) || !inside(at)) continue;
-    if (wanted(at)) return true;
-    seen.add(at);
+    const { atomic, op } = graph.nodes[at];
+    if (found.has(at) || !atomic || op.op === 'enter') continue;
+    found.add(at);
     pending.push(...successors(graph.nodes[at]));
   }
-  return false;
+  return found;
 }

@@ -344,7 +344,7 @@ class TaskRewriter {
     chain.op({ op: 'load', dst: local(this.#graph, store.cell.column.type), cell: { ...store.cell, untold: true } });
     const held = chain.load(this.#buffers.count, this.#buffer, constant(INT, 0));
     const atOnce = this.#graph.nodes.push({ ...node, op: store, next, other: -1, atomic: true }) - 1;
-    const push = this.#push(node, store, held);
+    const push = this.#push(node, store, held, this.#facts.isApart(id) ? 0 : 1);
     if (this.#facts.mayHold(id)) {
       const choice = this.#graph.nodes.push({ ...node, op: { op: 'jump' }, other: -1, atomic: true }) - 1;
       chain.op({ op: 'branch', condition: compare('===', held, 0) }, push);
@@ -374,7 +374,7 @@ class TaskRewriter {
   }
 
   /** @returns the first node of what puts a store into the buffer */
-  #push(node: Node, { cell, value }: Op & { op: 'store' }, held: Expr): NodeId {
+  #push(node: Node, { cell, value }: Op & { op: 'store' }, held: Expr, fresh: 0 | 1): NodeId {
     const { count, where, value: values } = this.#buffers;
     const message = `more than ${this.#depth} stores wait`;
     const fail: Op = { op: 'fail', kind: 'store buffer', message };
@@ -386,7 +386,7 @@ class TaskRewriter {
     const waiting = { ...bufferCell(values, this.#buffer, held), standsFor: cell };
     chain.op({ op: 'store', cell: waiting, value });
     chain.op({ op: 'store', cell: bufferCell(count, this.#buffer, constant(INT, 0)), value: plus(held, 1) });
-    const last = chain.op(this.#setFresh(1));
+    const last = chain.op(this.#setFresh(fresh));
     this.#graph.nodes[last].next = node.next;
     return first;
   }
