@@ -11,6 +11,8 @@ import type { Instance } from './record-tracefs.js';
 export const GROUPS: Record<string, readonly string[]> = {
   refs: ['page_ref/*', 'folio_ref/*'],
   alloc: ['kmem/mm_page_alloc', 'kmem/mm_page_free', 'kmem/mm_page_free_batched'],
+  /** who was born and who is gone: a reference of a task that still runs is no leak */
+  tasks: ['task/task_newtask', 'sched/sched_process_exit'],
   migrate: ['migrate/*'],
   compaction: [
     'compaction/mm_compaction_begin',
@@ -22,7 +24,6 @@ export const GROUPS: Record<string, readonly string[]> = {
   ],
   dax: ['fs_dax/*'],
   thp: ['huge_memory/*', 'thp/*'],
-  tasks: ['sched/sched_process_fork', 'sched/sched_process_exec', 'sched/sched_process_exit'],
 };
 
 /** One event of this kernel. */

@@ -29,7 +29,7 @@ export interface RecordOptions extends SetupOptions {
   force: boolean;
   /** text as `cat trace_pipe` prints, in place of a trace.dat */
   text: boolean;
-  /** groups or events beside those of reference counts and allocation */
+  /** groups or events beside those of reference counts, allocation and tasks */
   events: readonly string[];
   /** ranges of page numbers as texts; none for all pages */
   pfn: readonly string[];
@@ -269,7 +269,10 @@ class Session {
     const { options } = this;
     const refs = eventsOf(instance, ['refs']);
     if (refs.length === 0 && !options.substitute) throw noPageRef(this.host, instance.root);
-    return [...refs, ...eventsOf(instance, ['alloc', ...(probes === undefined ? [] : [probes]), ...options.events])];
+    return [
+      ...refs,
+      ...eventsOf(instance, ['alloc', 'tasks', ...(probes === undefined ? [] : [probes]), ...options.events]),
+    ];
   }
 
   /** What the file says of itself: whoever judges it must know what it does not hold. */

@@ -40,7 +40,7 @@ Examples:
   sudo refzero record --pfn 0x40000..0x50000 -e dax -- …   only these pages, and the events of fs-dax
   sudo refzero record -o idle.dat -- sleep 10              whatever happens in ten seconds
 
-Events beside page_ref and allocation (-e): migrate, compaction, dax, thp, tasks, or system:event.
+Events beside page_ref, allocation and the ends of tasks (-e): migrate, compaction, dax, thp, or system:event.
 Exit codes: the command's (128 and the number of the signal that killed it, 126 or 127 if it could not be run); 125 if the
 recording failed or ended before the command did; 2 if nothing could be recorded, and nothing was run.`;
 

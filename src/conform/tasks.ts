@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Which tasks are gone at the end of a recording. Looked up only when a page is suspected, then once for all. */
 import { OP } from '../spec/ops.js';
+import { describe } from '../trace/describe.js';
 import type { Recording } from '../trace/recording.js';
 import type { PageIndex } from './page-index.js';
 import type { Sites } from './sites.js';
@@ -8,6 +9,8 @@ import type { Sites } from './sites.js';
 /** the last events of a task that are looked at where there are no stacks, and how many of them must be frees */
 const LAST = 48;
 const FREES = 12;
+/** include/uapi/linux/sched.h */
+const CLONE_THREAD = 0x10000;
 
 export class Tasks {
   private gone: Set<number> | undefined;
@@ -19,11 +22,53 @@ export class Tasks {
     private readonly stacks: boolean,
   ) {}
 
-  /** Has the task ended? With stacks: it was seen in exit_mmap. Without: its last events are frees, as those of exit_mmap are. */
+  /**
+   * Has the task ended? Where births and exits of tasks were recorded, they tell. Else, with stacks: it was seen in exit_mmap.
+   * Without: its last events are frees, as those of exit_mmap are.
+   */
   exited(pid: number): boolean {
     if (pid <= 0) return false;
-    this.gone ??= this.stacks ? this.byStack() : this.byFrees();
+    this.gone ??= this.byExits(this.stacks ? this.byStack() : this.byFrees());
     return this.gone.has(pid);
+  }
+
+  /**
+   * Adds the processes that were born in the recording and whose threads have all exited: sched_process_exit is an event of a
+   * thread, and which process a thread is of only its birth tells (task_newtask).
+   */
+  private byExits(gone: Set<number>): Set<number> {
+    const { events, kinds } = this.recording;
+    const born = kinds.findIndex(({ name }) => name === 'task_newtask');
+    const exit = kinds.findIndex(({ name }) => name === 'sched_process_exit');
+    if (born < 0 || exit < 0) return gone;
+    const processes = new Map<number, { threads: number[]; living: number }>();
+    for (let row = 0; row < events.length; row++) {
+      const kind = events.kind(row);
+      if (kind === born) {
+        const child = this.birth(row);
+        if (!child) continue;
+        gone.delete(child.pid);
+        const process = child.thread ? processes.get(events.pid(row)) : { threads: [], living: 0 };
+        // of a process that was there before, threads are not known
+        if (!process) continue;
+        process.threads.push(child.pid);
+        process.living++;
+        processes.set(child.pid, process);
+      } else if (kind === exit) {
+        const process = processes.get(events.pid(row));
+        if (process && --process.living === 0) for (const thread of process.threads) gone.add(thread);
+      }
+    }
+    return gone;
+  }
+
+  /** The new task, and whether it is a thread of the one that made it (clone_flags: hexadecimal in texts). */
+  private birth(row: number): { pid: number; thread: boolean } | undefined {
+    const { events, kinds } = this.recording;
+    const match = /\bpid=(\d+) .*\bclone_flags=(?:0x)?([0-9a-f]+)/.exec(describe(this.recording, row));
+    if (!match) return undefined;
+    const flags = Number.parseInt(match[2], kinds[events.kind(row)].format ? 10 : 16);
+    return { pid: Number(match[1]), thread: (flags & CLONE_THREAD) !== 0 };
   }
 
   private byStack(): Set<number> {

@@ -1,0 +1,72 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+# run.sh SOURCE BUILD RESULT WORKLOADS [kernel arguments]
+#
+# Makes the guest's userland, boots the kernel of BUILD under QEMU (no KVM needed), and leaves in RESULT what the guest saved.
+# Environment: MEM (MiB, 4096), LIMIT (seconds, 300), OUT_MB (size of the disk for results, 1500), TMPDIR;
+# REFZERO=1 puts node and this project's dist into the guest and records with `refzero record` in place of trace-cmd.
+set -euo pipefail
+if [ $# -lt 4 ]; then sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 2; fi
+here=$(cd "$(dirname "$0")" && pwd)
+src=$(cd "$1" && pwd); bld=$(cd "$2" && pwd)
+mkdir -p "$3"; res=$(cd "$3" && pwd); list=$4; shift 4
+mem=${MEM:-4096}; half=$((mem / 2))
+work=$(mktemp -d "${TMPDIR:-/tmp}/kernlab.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+root=$work/root
+mkdir -p "$root"/{bin,sbin,etc,lib/modules}
+
+# a program and the libraries that it loads
+add() {
+  local from
+  from=$(PATH=$PATH:/sbin:/usr/sbin command -v "$1")
+  cp -L "$from" "$root/bin/"
+  { ldd "$from" 2>/dev/null || true; } | grep -o '/[^ ]*' | while read -r lib; do
+    mkdir -p "$root$(dirname "$lib")"
+    cp -L "$lib" "$root$lib"
+  done
+}
+cp /bin/busybox "$root/bin/busybox"
+add mke2fs; ln -s mke2fs "$root/bin/mkfs.ext4"; add trace-cmd
+cat > "$root/etc/mke2fs.conf" <<CONF
+[defaults]
+	base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
+[fs_types]
+	ext4 = {
+		features = extent,huge_file,flex_bg,uninit_bg,dir_nlink,extra_isize,64bit
+	}
+CONF
+if [ "${REFZERO:-}" = 1 ]; then
+  add node
+  mkdir -p "$root/refzero/node_modules"
+  cp -r "$here/../dist" "$here/../package.json" "$root/refzero/"
+  for package in commander zstddec xz-decompress; do cp -r "$here/../node_modules/$package" "$root/refzero/node_modules/"; done
+  printf '#!/bin/sh\nexec /bin/node /refzero/dist/cli/main.js "$@"\n' > "$root/bin/refzero"
+  chmod +x "$root/bin/refzero"
+fi
+
+gcc -O1 -Wall -static -pthread -I "$src/lib" -I "$here" -o "$root/bin/wl" "$here/wl.c" -luring
+if [ "$here/refleak/refleak.c" -nt "$bld/refleak/refleak.ko" ]; then
+  mkdir -p "$bld/refleak"
+  cp "$here"/refleak/* "$bld/refleak/"
+  make -C "$src" O="$bld" M="$bld/refleak" modules > "$bld/refleak/build.log" 2>&1 || { cat "$bld/refleak/build.log"; exit 1; }
+fi
+cp "$bld/refleak/refleak.ko" "$bld/lib/test_hmm.ko" "$root/lib/modules/"
+install -m 755 "$here/init.sh" "$root/init"
+(cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) > "$work/initrd.gz"
+
+truncate -s "${OUT_MB:-1500}M" "$work/out.img"; /sbin/mkfs.ext4 -q -F "$work/out.img"
+truncate -s 256M "$work/scratch.img"; /sbin/mkfs.ext4 -q -F "$work/scratch.img"
+truncate -s 64M "$work/nvme.img"
+timeout "${LIMIT:-300}" qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m "$mem" \
+  -object memory-backend-ram,id=m0,size=${half}M -object memory-backend-ram,id=m1,size=${half}M \
+  -numa node,nodeid=0,memdev=m0,cpus=0 -numa node,nodeid=1,memdev=m1,cpus=1 \
+  -kernel "$bld/arch/x86/boot/bzImage" -initrd "$work/initrd.gz" \
+  -append "console=ttyS0 panic=-1 oops=panic memmap=256M!1G memmap=64M!1536M memmap=512M\$2G nvme.use_cmb_sqs=0 kl=$list klrec=${REFZERO:+refzero} $*" \
+  -drive "file=$work/out.img,if=none,id=d0,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
+  -drive "file=$work/scratch.img,if=none,id=d1,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
+  -drive "file=$work/nvme.img,if=none,id=d2,format=raw,cache=unsafe" -device nvme,serial=kernlab,drive=d2,cmb_size_mb=16 \
+  -net none -display none -monitor none -serial "file:$res/console.log" -no-reboot || echo "qemu: exit $?"
+/sbin/debugfs -R "rdump / $res" "$work/out.img" > /dev/null 2>&1
+rm -rf "$res/lost+found"
+grep -aE '^rec |BUG|WARNING|guest done|Kernel panic' "$res/console.log"
