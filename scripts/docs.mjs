@@ -52,6 +52,7 @@ const SHARED = process.env.REFZERO_RECORDINGS ?? '../shared/recordings';
 const fidelity = (files) => refzero(['trace', 'fidelity', '--markdown', '--limit', '30', ...files]);
 
 rewrite('docs/recordings.md', transcripts);
+rewrite('docs/recording.md', transcripts);
 rewrite('docs/fidelity.md', (text) => between(text, 'recordings/', fidelity(recordingsIn('recordings'))));
 if (existsSync(resolve(root, SHARED))) {
   const files = readdirSync(resolve(root, SHARED), { withFileTypes: true })

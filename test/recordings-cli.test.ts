@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/** `refzero trace` as a user sees it: what it prints, in which width, with which exit code; and docs/recordings.md. */
+/** `refzero trace` as a user sees it: what it prints, in which width, with which exit code; and what docs say that it prints. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -154,13 +154,13 @@ test('a cut file is read as far as it goes, and says so', async () => {
   expect(part).toMatch(/^events {3}\d,\d{3} on 2 CPUs/m);
 });
 
-describe('docs/recordings.md', () => {
-  const text = readFileSync('docs/recordings.md', 'utf8');
+describe.each(['docs/recordings.md', 'docs/recording.md'])('%s', (name) => {
+  const text = readFileSync(name, 'utf8');
   const blocks = [...text.matchAll(/```console\n\$ npx refzero trace (.+)\n([\s\S]*?)```/g)];
 
   test.each(blocks.map(([, args, printed]) => [args, printed]))('%s', async (args, printed) => {
     expect(await trace(...args.split(' '))).toBe(printed);
   });
 
-  test('has them', () => expect(blocks.length).toBeGreaterThan(1));
+  test('has them', () => expect(blocks.length).toBeGreaterThan(0));
 });

@@ -110,7 +110,9 @@ describe('a recording', () => {
     );
     expect(written).not.toContain(`events/fs_dax/dax_pte_fault/filter ${filter}`);
     expect(written.indexOf('tracing_on 1')).toBeGreaterThan(written.indexOf('events/page_ref/page_ref_mod/enable 1'));
-    const [note] = (await openTrace(out)).recording.diagnostics;
+    const { recording } = await openTrace(out);
+    expect(recording.somePages).toBe(true);
+    const [note] = recording.diagnostics;
     expect(note).toMatchObject({ code: 'RZ3019', message: `it was recorded with a filter: ${filter}` });
   });
 

@@ -76,6 +76,7 @@ function limits({ pids, filter, stopped, probes }: Record<string, unknown>, reco
   }
   if (typeof filter === 'string' && filter !== '') {
     note(`it was recorded with a filter: ${filter}`, 'of other pages it has nothing');
+    recording.somePages = true;
   }
   if (typeof stopped === 'string') {
     note(`it ends before the command did: ${stopped}`, 'what was given back later is missing');

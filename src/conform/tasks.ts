@@ -65,10 +65,11 @@ export class Tasks {
   /** The new task, and whether it is a thread of the one that made it (clone_flags: hexadecimal in texts). */
   private birth(row: number): { pid: number; thread: boolean } | undefined {
     const { events, kinds } = this.recording;
-    const match = /\bpid=(\d+) .*\bclone_flags=(?:0x)?([0-9a-f]+)/.exec(describe(this.recording, row));
+    const match = /\bpid=(\d+) .*\bclone_flags=(0x)?([0-9a-f]+)/.exec(describe(this.recording, row));
     if (!match) return undefined;
-    const flags = Number.parseInt(match[2], kinds[events.kind(row)].format ? 10 : 16);
-    return { pid: Number(match[1]), thread: (flags & CLONE_THREAD) !== 0 };
+    const decimal = match[2] === undefined && kinds[events.kind(row)].format !== undefined;
+    const flags = Number.parseInt(match[3], decimal ? 10 : 16);
+    return { pid: Number(match[1]), thread: flags % (2 * CLONE_THREAD) >= CLONE_THREAD };
   }
 
   private byStack(): Set<number> {

@@ -29,11 +29,12 @@ const EXPECTED: readonly [Op, string][] = [
 ];
 
 /** @param adrift pages on which events are missing */
-export function trustOf({ events }: Recording, { pages, effects }: PageIndex, adrift: number): Trust {
+export function trustOf({ events, somePages }: Recording, { pages, effects }: PageIndex, adrift: number): Trust {
   const counts = new Uint32Array(16);
   for (let row = 0; row < events.length; row++) counts[effects.op[events.shape[row]]]++;
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
-  const absent = all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);
+  const absent =
+    somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);
   const incomplete = absent.length > 0 || (adrift >= PAGES && adrift * ONE_IN >= pages.length);
   return { adrift, absent, incomplete };
 }

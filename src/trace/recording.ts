@@ -43,6 +43,8 @@ export interface Recording {
   kernel: string | undefined;
   /** what `refzero record` wrote of the machine, as JSON (src/app/record-facts.ts); empty in files of others */
   facts: string;
+  /** the recorder kept events of some pages only: that a tracepoint has no event says nothing then */
+  somePages?: boolean;
   /** name of the trace clock */
   clock: string;
   /** what `time` counts */
