@@ -47,16 +47,16 @@ export class Tasks {
       if (kind === born) {
         const child = this.birth(row);
         if (!child) continue;
+        const group = child.thread ? processes.get(events.pid(row)) : { threads: [], living: 0 };
+        // of a process that was there before, not all threads are known
+        if (!group) continue;
         gone.delete(child.pid);
-        const process = child.thread ? processes.get(events.pid(row)) : { threads: [], living: 0 };
-        // of a process that was there before, threads are not known
-        if (!process) continue;
-        process.threads.push(child.pid);
-        process.living++;
-        processes.set(child.pid, process);
+        group.threads.push(child.pid);
+        group.living++;
+        processes.set(child.pid, group);
       } else if (kind === exit) {
-        const process = processes.get(events.pid(row));
-        if (process && --process.living === 0) for (const thread of process.threads) gone.add(thread);
+        const group = processes.get(events.pid(row));
+        if (group && --group.living === 0) for (const thread of group.threads) gone.add(thread);
       }
     }
     return gone;
