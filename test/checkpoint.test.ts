@@ -123,7 +123,7 @@ describe('a checkpoint', () => {
   });
 
   it('is named in the command that goes on', async () => {
-    const check = ['check', 'teardown-fault', '--kernel', 'v7.3'];
+    const check = ['check', 'teardown-fault', '--kernel', 'v7.3', '--memory', 'tso', '--no-reductions'];
     const stopped = await refzero([...check, '--states-max', '400', '--checkpoint', file]);
     expect(stopped.exit).toBe(3);
     const command = /^ *go on: npx refzero (.*)$/m.exec(stopped.stdout)?.[1].split(' ') ?? [];

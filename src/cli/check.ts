@@ -141,6 +141,11 @@ export function renderReport(report: CheckReport, options: CheckOptions, screen:
       options.scenarios.find((named) => named === `${scenario}.ts` || named.endsWith(`/${scenario}.ts`)) ?? scenario,
     with: options.with,
     without: options.without,
+    flags: [
+      ...(options.memory === 'tso' ? ['--memory', 'tso'] : []),
+      ...(options.noReductions ? ['--no-reductions'] : []),
+      ...(options.coverage ? ['--coverage'] : []),
+    ],
   });
   const { outcomes, coverage = [] } = report;
   const covered = renderCoverage(coverage, screen);

@@ -16,6 +16,8 @@ export interface Replay {
   scenario: string;
   with: readonly string[];
   without: readonly string[];
+  /** options that change what is searched */
+  flags?: readonly string[];
 }
 
 /** @returns everything there is to say about one check, ended by a newline */
@@ -170,7 +172,7 @@ export function replayCommand({ kernel, variant }: Outcome, replay: Replay): str
   if (variant !== undefined) words.push('--variant', shellWord(variant));
   for (const id of replay.with) words.push('--with', shellWord(id));
   for (const id of replay.without) words.push('--without', shellWord(id));
-  return words.join(' ');
+  return [...words, ...(replay.flags ?? [])].join(' ');
 }
 
 function shellWord(word: string): string {
