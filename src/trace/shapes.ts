@@ -135,6 +135,8 @@ export class PageTable {
   pfn = new Float64Array(1024);
   /** 1 + the page (0: free) and the low half of its pfn, side by side: a look-up touches one line of the cache */
   private slots = new Int32Array(8192);
+  /** no pfn has more than 32 bits, as on nearly every machine */
+  private narrow = true;
   private lastLow = 0;
   private lastHigh = -1;
   private last = -1;
@@ -150,6 +152,7 @@ export class PageTable {
       this.pfn[page] = (high >>> 0) * 4294967296 + (low >>> 0);
       this.slots[slot] = page + 1;
       this.slots[slot + 1] = low;
+      if (high !== 0) this.narrow = false;
       if (this.size * 4 > this.slots.length) this.grow();
     }
     this.lastLow = low;
@@ -165,12 +168,13 @@ export class PageTable {
 
   /** Neighbours stay together, eight to a cache line; the lines are scattered. */
   private slotOf(low: number, high: number): number {
-    const { slots } = this;
+    const { slots, narrow } = this;
     const mask = slots.length / 2 - 1;
     const line = Math.imul((low >>> 3) ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 6;
     for (let at = ((line << 3) | (low & 7)) & mask; ; at = (at + 1) & mask) {
       const page = slots[at * 2] - 1;
-      if (page < 0 || (slots[at * 2 + 1] === low && this.highOf(page) === high)) return at * 2;
+      if (page < 0) return at * 2;
+      if (slots[at * 2 + 1] === low && ((narrow && high === 0) || this.highOf(page) === high)) return at * 2;
     }
   }
 
