@@ -20,6 +20,7 @@ export function plot(points) {
   const out = [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${HEIGHT}" font-family="sans-serif" font-size="12">`,
   ];
+  out.push('<title>CPU time and memory of refzero trace over the events of a recording</title>');
   out.push('<rect width="100%" height="100%" fill="white"/>');
   for (const tick of x.ticks)
     out.push(line(x.at(tick), TOP, x.at(tick), HEIGHT - BOTTOM), label(x.at(tick), HEIGHT - BOTTOM + 18, power(tick)));

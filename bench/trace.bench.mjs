@@ -3,7 +3,7 @@
  * `refzero trace` from the file to the verdict on every page, beside `trace-cmd report` on the same file and `perf script` on
  * a recording of the same machine, all to /dev/null and in CPU time (user and system) of the whole process, runs of both
  * taken in turn. Files of any size are made from a real recording (trace-make.mjs) in a temporary folder. Needs
- * ../shared/recordings, trace-cmd and /usr/bin/time; leaves out what is not there. TRACE_EVENTS bounds the largest file.
+ * ../shared/recordings, trace-cmd and /usr/bin/time; leaves out what is not there. TRACE_EVENTS bounds the largest file, TRACE_RUNS is how often (3).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ const SIZES = [1e5, 3e5, 1e6, 3e6, 1e7, 2e7, 5e7].filter((size) => size <= Numbe
 const TEXT_EVENTS = 1e6;
 /** the peer takes minutes beyond this: only ourselves are measured */
 const PEER_EVENTS = 6e6;
-const RUNS = 3;
+const RUNS = Number(process.env.TRACE_RUNS ?? 3);
 
 export default {
   title: 'Recordings: from trace.dat to the verdict on every page',
