@@ -89,7 +89,7 @@ function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, sc
       2,
     ),
   );
-  lines.push(...reduced(result).flatMap((fact) => hang(fact, screen.width, 2)));
+  lines.push(...[...reduced(result), memoryOf(result)].flatMap((fact) => hang(fact, screen.width, 2)));
   lines.push(`replay: ${style.bold(replayCommand(outcome, replay))}`);
   return lines;
 }
@@ -101,17 +101,23 @@ function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): stri
     const tasks = `${count(explored.tasks.length, 'task')} (${explored.tasks.join(', ')})`;
     facts.push(`proved within these sizes: ${tasks}, ${count(explored.pages, 'page')}`);
   }
-  facts.push(
-    ...situations(result),
-    ...reduced(result),
-    `memory model: ${result.memoryModel}; storage: ${storageOf(result)}`,
-  );
+  facts.push(...situations(result), ...reduced(result), memoryOf(result));
   return facts.flatMap((fact) => hang(fact, screen.width - 2, 2)).map((line) => `  ${line}`);
+}
+
+function memoryOf(result: CheckResult): string {
+  return `memory model: ${result.memoryModel}; storage: ${storageOf(result)}`;
 }
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
   const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
-  const facts = [`looked at: ${totals(result)}`, ...finished(result), ...situations(result), ...reduced(result)];
+  const facts = [
+    `looked at: ${totals(result)}`,
+    ...finished(result),
+    ...situations(result),
+    ...reduced(result),
+    memoryOf(result),
+  ];
   return [...wrap(none, screen.width - 2), ...facts.flatMap((fact) => hang(fact, screen.width - 2, 2))].map(
     (line) => `  ${line}`,
   );

@@ -129,10 +129,14 @@ function sums(report: CheckReport, screen: Screen): string[] {
   parts.push(`${not('not applicable')} not applicable`);
   const states = outcomes.reduce((sum, { result }) => sum + (result?.states ?? 0), 0);
   const where = `${count(states, 'state')} in ${seconds(report.seconds)} on ${count(report.threads, 'thread')}`;
-  return [
-    ...hang(`${parts.join(', ')}: ${agreement(report)}.`, screen.width, 2),
-    `${where}; sequentially consistent, exact storage.`,
-  ];
+  return [...hang(`${parts.join(', ')}: ${agreement(report)}.`, screen.width, 2), `${where}; ${searched(begun)}.`];
+}
+
+/** What the verdicts are about: the memory order, and how states were stored. */
+function searched(outcomes: readonly Outcome[]): string {
+  const [first] = outcomes.flatMap(({ result }) => (result ? [result] : []));
+  if (!first) return 'nothing was searched';
+  return `${first.memoryModel}, ${first.storage === 'exact' ? 'exact storage' : 'fingerprints stored'}`;
 }
 
 function agreement({ outcomes, interrupted }: CheckReport): string {
