@@ -3,7 +3,8 @@
  * `npm run bench`: runs every bench/*.bench.mjs on the built package, prints the numbers and writes bench/RESULTS.md.
  *
  * A bench file's default export is `{ title, measure }`; `measure()` gives rows `{ what, value, unit, note? }` (or a
- * promise of them), of which it has taken the median itself (median.mjs). `node bench/run.mjs boot` runs one.
+ * promise of them), of which it has taken the median itself (median.mjs). Instead of `measure` it may have `report()`, which
+ * gives lines of Markdown. `node bench/run.mjs boot` runs one.
  */
 import { readdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
@@ -23,9 +24,14 @@ if (names.length === 0) {
 
 const out = ['# Measured', '', `By \`npm run bench\` in CPU time; ${machine()}.`];
 for (const name of names) {
-  const { title, measure } = (await import(`./${name}.bench.mjs`)).default;
+  const { title, measure, report } = (await import(`./${name}.bench.mjs`)).default;
+  out.push('', `## ${title}`, '');
+  if (report) {
+    out.push(...(await report()));
+    continue;
+  }
   const rows = await measure();
-  out.push('', `## ${title}`, '', '| what | median | |', '|---|---:|---|');
+  out.push('| what | median | |', '|---|---:|---|');
   for (const { what, value, unit, note = '' } of rows) out.push(`| ${what} | ${figures(value)} ${unit} | ${note} |`);
 }
 console.log(out.join('\n'));

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * What runs in the race of spin.bench.mjs: Spin, Rumur and refzero in each of its modes, as commands on one protocol at one
+ * size. A tool that is not installed gives no racers, and says so.
+ *
+ * A racer is built once and run several times; both are timed apart. refzero is the command that a user calls: what it needs
+ * before its first state (sources read and compiled) is measured as a run that stops there, and counts as building.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { flagsOf, promelaOf, scenarioOf } from './protocols/instance.mjs';
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const cli = here('../dist/cli/main.js');
+const depthMax = 4_000_000;
+const megabytesMax = 12_000;
+
+const has = (tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
+const isThere = { spin: has('spin') && has('gcc'), rumur: has('rumur') && has('gcc') };
+
+/** What is not installed, for people. */
+export const absent = [
+  ...(isThere.spin
+    ? []
+    : ['Spin was not found, so that nothing here was raced against it: `apt-get install spin gcc`']),
+  ...(isThere.rumur ? [] : ['Rumur was not found: `apt-get install rumur`']),
+];
+
+/**
+ * One timed run of a command. Without gcc the CPU time and memory of a child cannot be asked for, and are NaN.
+ * @returns what it printed, and seconds and KiB
+ */
+function timed(folder, command, args) {
+  if (!isThere.spin) {
+    const begin = performance.now();
+    const { stdout } = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28 });
+    return { stdout, wall: (performance.now() - begin) / 1000, cpu: Number.NaN, rss: Number.NaN };
+  }
+  const { stdout, output } = spawnSync(join(folder, 'rusage'), [command, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'ignore', 'pipe'],
+  });
+  return { stdout, ...JSON.parse(output[3]) };
+}
+
+/** Prepares a folder for runs. */
+export function prepare(folder) {
+  if (isThere.spin) execFileSync('gcc', ['-O2', '-o', join(folder, 'rusage'), here('rusage.c')]);
+}
+
+const secondsOf = (work) => {
+  const begin = performance.now();
+  work();
+  return (performance.now() - begin) / 1000;
+};
+
+function spin(name, cc) {
+  return (folder, { protocol, sizes, states }) => {
+    const build = secondsOf(() => {
+      execFileSync('spin', [...flagsOf(sizes), '-a', promelaOf(protocol)], { cwd: folder, stdio: 'ignore' });
+      const limits = [`-DMEMLIM=${megabytesMax}`, '-DVECTORSZ=1024'];
+      execFileSync('gcc', [...cc, ...limits, '-w', '-o', 'pan', 'pan.c'], { cwd: folder });
+    });
+    const slots = Math.max(16, Math.ceil(Math.log2(states)));
+    return {
+      name,
+      build,
+      run: () => {
+        const { stdout, ...used } = timed(folder, './pan', [`-m${depthMax}`, `-w${slots}`]);
+        if (/max search depth too small|out of memory/.test(stdout)) throw new Error(`${name}: ${stdout}`);
+        return {
+          ...used,
+          states: Number(/([\d.e+]+) states, stored/.exec(stdout)?.[1]),
+          // stored + matched: the first state is stored and no transition led to it
+          transitions: Number(/([\d.e+]+) transitions/.exec(stdout)?.[1]) - 1,
+          verdict: /errors: 0/.test(stdout) ? 'no error' : (/pan:1: (.*?) \(at/.exec(stdout)?.[1] ?? 'error'),
+        };
+      },
+    };
+  };
+}
+
+function rumur(name, symmetry) {
+  return (folder, { protocol, sizes }) => {
+    const build = secondsOf(() => {
+      const given = { NPAGES: 2, NTHREADS: 2, HOLDS: 1, ...sizes };
+      const text = readFileSync(here(`murphi/${protocol}.m`), 'utf8').replace(
+        /^ {2}(NPAGES|NTHREADS|HOLDS): \d+;$/gm,
+        (_, size) => `  ${size}: ${given[size]};`,
+      );
+      writeFileSync(join(folder, 'model.m'), text);
+      const flags = ['--deadlock-detection', 'off', '--threads', '1', '--symmetry-reduction', symmetry];
+      execFileSync('rumur', [...flags, '-o', 'model.c', 'model.m'], { cwd: folder });
+      const cc = ['-std=c11', '-O3', '-march=native', '-mcx16', '-w', '-o', 'model', 'model.c', '-lpthread'];
+      execFileSync('gcc', cc, { cwd: folder });
+    });
+    return {
+      name,
+      build,
+      run: () => {
+        const { stdout, ...used } = timed(folder, './model', []);
+        const [, states, transitions] = /(\d+) states, (\d+) rules fired/.exec(stdout) ?? [];
+        const verdict = /No error found/.test(stdout) ? 'no error' : 'error';
+        return { ...used, states: Number(states), transitions: Number(transitions), verdict };
+      },
+    };
+  };
+}
+
+function refzero(name, flags) {
+  return (folder, { protocol, sizes }) => {
+    const file = join(folder, `${protocol}.ts`);
+    writeFileSync(file, scenarioOf(protocol, sizes));
+    const search = (...more) =>
+      timed(folder, process.execPath, [cli, 'check', file, '-k', 'v7.3', '--json', ...flags, ...more]);
+    const starts = Array.from({ length: 3 }, () => search('--states-max', '1')).sort((a, b) => a.wall - b.wall);
+    const start = starts[1];
+    return {
+      name,
+      build: start.wall,
+      run: () => {
+        const { stdout, wall, cpu, rss } = search();
+        const [{ result }] = JSON.parse(stdout).outcomes;
+        const { states, transitions } = result;
+        const verdict = result.violation?.name ?? result.verdict;
+        return { wall: wall - start.wall, cpu: cpu - start.cpu, rss: rss - start.rss, states, transitions, verdict };
+      },
+    };
+  };
+}
+
+const flagsKnown = execFileSync(process.execPath, [cli, 'check', '--help'], { encoding: 'utf8' });
+const knows = (...flags) => flags.every((flag) => flagsKnown.includes(flag));
+const plain = knows('--no-reductions') ? ['--no-reductions'] : [];
+
+/**
+ * name -> how a racer is made of a folder and a race; `isExact`: it visits every state, so that its counts are Spin's.
+ * `isFor`: the protocols that it knows.
+ */
+export const racers = [
+  ...(isThere.spin
+    ? [
+        { name: 'Spin', isExact: true, make: spin('Spin', ['-O2', '-DSAFETY', '-DNOREDUCE']) },
+        { name: 'Spin, best flags', make: spin('Spin, best flags', ['-O3', '-march=native', '-DSAFETY', '-DNOFAIR']) },
+      ]
+    : []),
+  ...(isThere.rumur
+    ? [
+        { name: 'Rumur', isExact: true, isFor: ['refcount'], make: rumur('Rumur', 'off') },
+        { name: 'Rumur, symmetry', isFor: ['refcount'], make: rumur('Rumur, symmetry', 'heuristic') },
+      ]
+    : []),
+  { name: 'refzero', isExact: true, flags: [...plain, '--threads', '1'] },
+  { name: 'refzero, 2 workers', isExact: true, flags: [...plain, '--threads', '2'] },
+  { name: 'refzero, fingerprints', isExact: true, flags: [...plain, '--threads', '1', '--fingerprints'] },
+  { name: 'refzero, reduced', flags: ['--threads', '1'], needs: ['--no-reductions'] },
+]
+  .filter(({ flags = [], needs = [] }) => knows(...flags.filter((flag) => flag.startsWith('--')), ...needs))
+  .map((racer) => (racer.make ? racer : { ...racer, make: refzero(racer.name, racer.flags) }));
