@@ -41,9 +41,9 @@ const DEEPEST = 12;
 
 /** @returns the path as lines, or none where there is none */
 export function renderPath(result: CheckResult, screen: Screen): string[] {
-  const { path, initialWatched } = result;
-  if (!path || path.length === 0) return [];
-  return new PathRenderer(path, initialWatched ?? {}, screen).lines();
+  const { path, initialWatched, loop = [] } = result;
+  if (!path || path.length + loop.length === 0) return [];
+  return new PathRenderer([...path, ...loop], initialWatched ?? {}, screen, path.length).lines();
 }
 
 class PathRenderer {
@@ -61,6 +61,8 @@ class PathRenderer {
     private readonly path: PathStep[],
     private readonly initial: Record<string, string>,
     private readonly screen: Screen,
+    /** the steps from here on come again and again */
+    private readonly loopBegin: number,
   ) {
     const inPlay = watchedInPlay(path, initial);
     this.cell = 1 + Math.max(3, ...path.flatMap(({ watched }) => Object.values(watched).map((value) => value.length)));
@@ -77,8 +79,9 @@ class PathRenderer {
     this.header();
     let before: PathStep | undefined;
     let counts = this.initial;
-    for (const step of this.path) {
-      if (before?.task !== step.task) this.taskLine(step.task);
+    for (const [i, step] of this.path.entries()) {
+      if (i === this.loopBegin) this.loopLine();
+      if (before?.task !== step.task || i === this.loopBegin) this.taskLine(step.task);
       const above = before?.task === step.task ? before.stack : undefined;
       this.out.push(...chainLines(step.stack, above, this.screen, this.colours.get(step.task)!));
       this.step(step, counts);
@@ -110,6 +113,11 @@ class PathRenderer {
     this.out.push(table(name, objects, this.left - Math.max(0, sticksOut)), table('', labels, this.left));
     const start = 'at the start';
     this.beside(start, dim(start), this.initial, this.initial);
+  }
+
+  private loopLine(): void {
+    const text = `from here on for ever, steps ${this.loopBegin + 1} to ${this.path.length} `;
+    this.out.push('', this.screen.style.bad(text.padEnd(this.screen.width, '=')));
   }
 
   private taskLine(task: string): void {

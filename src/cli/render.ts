@@ -72,9 +72,9 @@ function sentenceOf({ kind, message }: Violation): string {
 
 function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, screen: Screen): string[] {
   const { style } = screen;
-  const { violation, path, blocked } = result;
+  const { violation, path, blocked, loop } = result;
   const lines = [...renderPath(result, screen), ...renderStory(path ?? [], screen)];
-  if (path && path.length === 0) lines.push('The initial state itself is the failure: no step was needed.');
+  if (path && path.length === 0 && !loop) lines.push('The initial state itself is the failure: no step was needed.');
   if (violation) {
     const at = violation.at ? `, in ${violation.at.function} (${placeOf(violation.at)})` : '';
     const [first, ...rest] = wrap(`${sentenceOf(violation)}${at}`, screen.width);
@@ -84,14 +84,26 @@ function violatedLines(result: CheckResult, outcome: Outcome, replay: Replay, sc
   lines.push(
     '',
     ...hang(
-      `shortest path: ${count(path?.length ?? 0, 'step')}; found in ${searched(result, outcome)}`,
+      `shortest path: ${count(path?.length ?? 0, 'step')}${loop ? `, then a loop of ${count(loop.length, 'step')}` : ''}; found in ${searched(result, outcome)}`,
       screen.width,
       2,
     ),
+    ...inevitableLines(result).flatMap((line) => hang(line, screen.width, 2)),
   );
   lines.push(...[...reduced(result), memoryOf(result)].flatMap((fact) => hang(fact, screen.width, 2)));
   lines.push(`replay: ${style.bold(replayCommand(outcome, replay))}`);
   return lines;
+}
+
+/** From where on it was too late. */
+function inevitableLines({ inevitable, violation, path }: CheckResult): string[] {
+  if (inevitable === undefined || violation?.kind === 'cannot end') return [];
+  if (inevitable === 'not determined')
+    return ['from which step on it cannot be avoided was not determined: too many states'];
+  if (inevitable === 'never') return ['it can be avoided all along: from the loop, too, there are runs that leave it'];
+  if (inevitable === 0) return ['it cannot be avoided: from the first state on every fair run ends in it'];
+  if (inevitable === path?.length) return ['until the last step it can be avoided'];
+  return [`from step ${inevitable} on it cannot be avoided: every fair run ends in it`];
 }
 
 function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): string[] {
@@ -101,7 +113,8 @@ function holdsLines(result: CheckResult, outcome: Outcome, screen: Screen): stri
     const tasks = `${count(explored.tasks.length, 'task')} (${explored.tasks.join(', ')})`;
     facts.push(`proved within these sizes: ${tasks}, ${count(explored.pages, 'page')}`);
   }
-  facts.push(...situations(result), ...reduced(result), memoryOf(result));
+  const progress = result.progress ? [`on every fair run each of these ends: ${result.progress.join(', ')}`] : [];
+  facts.push(...situations(result), ...progress, ...reduced(result), memoryOf(result));
   return facts.flatMap((fact) => hang(fact, screen.width - 2, 2)).map((line) => `  ${line}`);
 }
 

@@ -52,6 +52,10 @@ export interface Scenario {
   expect: Map<string, Expectation>;
   violates: Map<string, string>;
   sizes: Map<string, number>;
+  /** names of the tasks that end on every fair run */
+  progress: string[];
+  /** tasks go on for ever, and whether they can end is not asked */
+  endless: boolean;
   variants: Variant[];
   loc: Loc;
 }

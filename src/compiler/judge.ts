@@ -114,6 +114,7 @@ function judgeText(source: ScenarioSource, known: Known): Diagnostic[] {
   return [
     ...judgeKernels(source, known),
     ...judgeNames(source),
+    ...judgeProgress(source),
     ...judgeViolations(source, known),
     ...judgeVariants(source, known),
   ];
@@ -157,7 +158,7 @@ const EXPECTATIONS = "'holds', 'violated' or 'not applicable'";
 /** What is violated without being named by the scenario (see src/explore/verdict.ts). */
 const KINDS = [
   ...['stuck', 'deadlock', 'cannot end', 'null', 'null dereference', 'use after free', 'index out of range'],
-  ...['assert', 'BUG', 'WARN', 'spec'],
+  ...['assert', 'BUG', 'WARN', 'spec', 'livelock'],
 ];
 
 /** `violates` and a verdict name a property without saying whether it is a `never` or a `finally`. */
@@ -167,6 +168,17 @@ function judgeNames({ never, finally: atTheEnd }: ScenarioSource): Diagnostic[] 
   return twice.map(({ name, at }) =>
     diagnose(at, 'scenarioText', `a \`never\` and a \`finally\` are both called "${name}"`, hint),
   );
+}
+
+/** Progress is of tasks that there are. */
+function judgeProgress(source: ScenarioSource): Diagnostic[] {
+  const tasks = source.tasks.map(({ name }) => name);
+  const unknown = source.scenario.progress.filter((name) => !tasks.includes(name));
+  return unknown.map((name) => {
+    const near = nearest(name, tasks);
+    const hint = near === undefined ? `tasks: ${tasks.join(', ')}` : `did you mean ${near}?`;
+    return diagnose(entryOf(source, 'progress'), 'scenarioText', `\`progress\` names no task ${name}`, hint);
+  });
 }
 
 /** A violation is a kind, a property, or the message of an assertion, which stands in quotes somewhere. */

@@ -40,7 +40,8 @@ export interface VariantSource {
   standIns: Map<string, { declaration: ts.FunctionDeclaration; node: ts.Node }>;
 }
 
-const KEYS = 'title question about expect violates sizes init tasks never sometimes finally broken'.split(' ');
+const KEYS =
+  'title question about expect violates sizes init tasks never sometimes finally progress endless broken'.split(' ');
 const VARIANT_KEYS = 'kernels violates edits functions with without'.split(' ');
 /** src/machine/task.ts: the bits of a mask of CPUs. */
 const TASKS_MAX = 16;
@@ -71,6 +72,8 @@ export function readScenario(
     expect: reader.map(entries.get('expect'), (value) => reader.expectation(value)),
     violates: reader.map(entries.get('violates'), (value) => reader.text(value)),
     sizes: reader.map(entries.get('sizes'), (value) => reader.integer(value)),
+    progress: reader.texts(entries.get('progress')),
+    endless: reader.bool(entries.get('endless')),
     variants: variants.map(([variant]) => variant),
     loc: locOf(node),
   };
@@ -183,6 +186,12 @@ class Reader {
     const node = this.#constant(expression);
     if (ts.isNumericLiteral(node) && /^(0x[\da-f]+|\d+)$/i.test(node.getText())) return Number(node.text);
     return refuse(expression, 'scenarioText', `an integer is wanted here: ${foldedText(expression)}`);
+  }
+
+  bool(expression: ts.Expression | undefined): boolean {
+    const node = expression && this.#constant(expression);
+    if (!node || node.kind === ts.SyntaxKind.FalseKeyword) return false;
+    return node.kind === ts.SyntaxKind.TrueKeyword || refuse(node, 'scenarioText', 'true or false is wanted here');
   }
 
   expectation(expression: ts.Expression): Expectation {

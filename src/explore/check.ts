@@ -4,10 +4,15 @@
  * how it ends.
  */
 import { InternalError } from '../base/assert.js';
+import type { Move } from './batch.js';
 import { concreteMoves } from './concrete.js';
+import type { Found } from './finding.js';
+import type { Limits } from './graph.js';
+import { inevitableAfter } from './inevitable.js';
 import { buildModel, executedLines, type Model } from './model.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
-import { type Found, type SearchOptions, type SearchResult, search } from './search.js';
+import { findLivelock, type Livelock } from './progress.js';
+import { type SearchOptions, type SearchResult, search } from './search.js';
 import { framesOf } from './site.js';
 import type { Bound, CheckResult, Violation } from './verdict.js';
 
@@ -22,27 +27,59 @@ export { buildModel, executedLines, type Model, type Scheduled };
  * @throws InputError RZ21xx where a task does what a model cannot: a value that does not fit, …
  */
 export function check(model: Model, options: SearchOptions = {}): CheckResult {
-  const result = search(model, options);
   const { compiled, sometimes } = model.linked;
-  const walk = result.found ? walkMoves(model, concreteMoves(model, result.moves)) : undefined;
+  const { result, livelock } = withProgress(model, search(model, options), options);
+  const moves = livelock ? result.moves : concreteMoves(model, result.moves);
+  const walk = result.found ? walkMoves(model, moves) : undefined;
   const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
   return {
     scenario: compiled.scenario.name,
     kernel: compiled.kernel,
     ...(compiled.variant !== undefined && { variant: compiled.variant }),
     ...verdictOf(result, unmet, options),
-    ...(result.found && walk && findingOf(model, result.found, walk)),
+    ...(result.found && walk && findingOf(model, result.found, walk, livelock)),
+    ...(result.found && !livelock && { inevitable: inevitableOf(model, result.found, moves, options) }),
+    ...(result.progress && { progress: compiled.scenario.progress }),
     sometimes: Object.fromEntries(sometimes.map(({ name }, i) => [name, result.met[i]])),
     states: result.states,
     transitions: result.transitions,
     depth: result.depth,
     ...(result.stopped && { bound: result.stopped, finishedDepth: result.finishedDepth }),
-    complete: !result.stopped && (!result.found || result.found.kind === 'cannot end'),
+    complete: !result.stopped && (!result.found || ['cannot end', 'livelock'].includes(result.found.kind)),
     stateBytes: model.encoding.words * 4,
     ...reductionsOf(model),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
   };
+}
+
+/** A search, and once it has found nothing what it cannot ask: whether tasks end on every fair run. */
+function withProgress(model: Model, result: SearchResult, options: SearchOptions) {
+  const { tasks, compiled } = model.linked;
+  const wanted = compiled.scenario.progress.map((name) => tasks.findIndex((task) => task.name === name));
+  if (result.found || result.stopped || wanted.length === 0) return { result: { ...result, progress: false } };
+  const { livelock, stopped } = findLivelock(model, wanted, limitsOf(options));
+  if (stopped) return { result: { ...result, stopped, progress: false } };
+  if (!livelock) return { result: { ...result, progress: true } };
+  const found: Found = { kind: 'livelock', task: livelock.task };
+  return { result: { ...result, found, moves: [...livelock.stem, ...livelock.loop], progress: true }, livelock };
+}
+
+function limitsOf({ statesMax, memoryMax, shouldStop }: SearchOptions): Limits {
+  return {
+    statesMax: statesMax ?? Number.POSITIVE_INFINITY,
+    bytesMax: memoryMax ?? Number.POSITIVE_INFINITY,
+    ...(shouldStop && { shouldStop }),
+  };
+}
+
+/** States beyond a path that are looked at: some hundred megabytes and some seconds at most. */
+const BEYOND_MAX = 300_000;
+
+function inevitableOf(model: Model, found: Found, moves: readonly Move[], options: SearchOptions) {
+  const limits = limitsOf(options);
+  const statesMax = Math.min(limits.statesMax, BEYOND_MAX);
+  return inevitableAfter(model, found, moves, { ...limits, statesMax }) ?? 'not determined';
 }
 
 /** What was left out of the search, and what could not be. */
@@ -85,10 +122,11 @@ function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchO
   }
 }
 
-function findingOf(model: Model, found: Found, walk: Walk): Partial<CheckResult> {
+function findingOf(model: Model, found: Found, walk: Walk, livelock: Livelock | undefined): Partial<CheckResult> {
   return {
     violation: violationOf(model, found, walk),
-    path: walk.path,
+    path: livelock ? walk.path.slice(0, livelock.stem.length) : walk.path,
+    ...(livelock && { loop: walk.path.slice(livelock.stem.length), inevitable: livelock.inevitable ?? 'never' }),
     initialWatched: walk.initialWatched,
     blocked: walk.blocked,
   };
@@ -111,6 +149,11 @@ function violationOf({ linked }: Model, found: Found, walk: Walk): Violation {
     }
     case 'cannot end':
       return { kind: 'cannot end', name: 'cannot end', message: 'from here on no run ends, whatever comes next' };
+    case 'livelock': {
+      const { name } = linked.tasks[found.task];
+      const message = `${name} never ends: the steps of the loop come again and again, and no task that can go on is left out`;
+      return { kind: 'livelock', name: 'livelock', message };
+    }
     case 'site':
       return violationAt(walk);
   }
@@ -139,7 +182,7 @@ export function replay(model: Model, schedule: readonly Scheduled[]): Replay | u
   return { path, initialWatched, blocked, ...(found && { violation: violationOf(model, found, walk) }) };
 }
 
-/** What a state is a violation of, without a search: a livelock is not seen. */
+/** What a state is a violation of, without a search: neither a livelock nor that no run ends is seen. */
 function endOf({ code }: Model, { site, state, blocked }: Walk): Found | undefined {
   if (site) return { kind: 'site', site: -1 };
   const never = code.never.findIndex((predicate) => predicate(state));

@@ -17,7 +17,9 @@ export type Found =
   | { kind: 'site'; site: number }
   | { kind: 'never' | 'finally'; property: number }
   | { kind: 'terminal'; waitsForLock: boolean }
-  | { kind: 'cannot end' };
+  | { kind: 'cannot end' }
+  /** not by a search: see progress.ts */
+  | { kind: 'livelock'; task: number };
 
 export interface Finding {
   found: Found;

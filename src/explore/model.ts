@@ -42,7 +42,9 @@ export function buildModel(
   { coverage = false, reductions = false, depth }: ModelOptions = {},
 ): Model {
   const linked = link(compiled, layout, initialColumns, { depth, ...(coverage && { marks: new LineMarks() }) });
-  const symmetry = reductions && depth === undefined ? findSymmetry(linked) : NO_SYMMETRY;
+  // a fair run is one of tasks that can be told apart
+  const isReduced = reductions && depth === undefined && compiled.scenario.progress.length === 0;
+  const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
   return {

@@ -138,7 +138,7 @@ class Search {
       moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
       finishedDepth,
-      endsChecked: this.#edges !== undefined && !this.#stopped,
+      endsChecked: (this.#edges !== undefined || this.#model.linked.compiled.scenario.endless) && !this.#stopped,
       met: this.#team.owner.judge.met,
       states: Math.min(this.#store.count, this.#statesMax),
       transitions: this.#team.transitions,

@@ -88,7 +88,7 @@ export class Team {
     this.#ground = makeGround(model, options.storage, options.memoryMax);
     const generated = generate(model, this.#ground, 0);
     this.store = storeOf(model, options.storage, this.shared, generated);
-    this.edges = options.storage === 'exact' ? new Edges(this.shared.control) : undefined;
+    this.edges = edgesOf(model, options.storage, this.shared);
     const { store, edges, shared } = this;
     this.owner = new Member(model, { generated, store, edges, shared, number: 0, statesMax: options.statesMax });
     this.#control = this.shared.control;
@@ -204,7 +204,7 @@ export function help(model: Model, first: Invitation, receive: () => Invitation 
   const { control } = shared;
   const generated = generate(model, ground, number);
   const store = storeOf(model, storage, shared, generated);
-  const edges = storage === 'exact' ? new Edges(control) : undefined;
+  const edges = edgesOf(model, storage, shared);
   const member = new Member(model, { generated, store, edges, shared, number, statesMax });
   const attach = (invitation: Invitation): void => {
     store.attach(invitation.store);
@@ -221,6 +221,11 @@ export function help(model: Model, first: Invitation, receive: () => Invitation 
     Atomics.sub(control, WORD.atWork, 1);
     Atomics.notify(control, WORD.atWork);
   }
+}
+
+/** Steps are kept where it is asked of every state if it can end; fingerprints do not know where a step leads. */
+function edgesOf({ linked }: Model, storage: Storage, { control }: Shared): Edges | undefined {
+  return storage === 'exact' && !linked.compiled.scenario.endless ? new Edges(control) : undefined;
 }
 
 function storeOf({ encoding, code }: Model, storage: Storage, { control }: Shared, generated: Generated): Store {

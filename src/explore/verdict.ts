@@ -28,7 +28,9 @@ export type ViolationKind =
   /** no task can go on and those that have not ended sleep */
   | 'stuck'
   /** from this state on no continuation ends */
-  | 'cannot end';
+  | 'cannot end'
+  /** a fair run goes round for ever in which a task that has to end does not */
+  | 'livelock';
 
 export interface Violation {
   kind: ViolationKind;
@@ -92,9 +94,18 @@ export interface CheckResult {
   violation?: Violation;
   /** shortest path to the violation */
   path?: PathStep[];
+  /** of a livelock: the steps after `path` that come again and again; numbers go on */
+  loop?: PathStep[];
+  /**
+   * After how many steps of the path the violation, or another of the same property, could not be avoided any more: 0, from the
+   * first state on. 'never': even in a livelock's loop a run can still leave it (src/explore/inevitable.ts)
+   */
+  inevitable?: number | 'not determined' | 'never';
   /** values of the watched cells before the first step */
   initialWatched?: Record<string, string>;
   blocked?: BlockedTask[];
+  /** tasks that were asked to end on every fair run; absent where that was not asked */
+  progress?: string[];
   /** `sometimes` name -> met; for a violated run only as far as the search went */
   sometimes: Record<string, boolean>;
   states: number;

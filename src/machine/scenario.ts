@@ -14,7 +14,7 @@ export type expectation = 'holds' | 'violated' | 'not applicable';
 export interface broken_variant {
   /** kernels on which this variant must be violated */
   kernels: string[];
-  /** what is violated: the name of a `never` or `finally`, `stuck`, `deadlock`, `assert`, `BUG`, `WARN`, `null`, `use after free` */
+  /** what is violated: the name of a `never` or `finally`, `stuck`, `deadlock`, `assert`, `BUG`, `WARN`, `null`, `use after free`, `livelock` */
   violates: string;
   /** statements or conditions taken out: the function, the source text of exactly one statement or expression in it, and what stands there instead (`true`, `false`, a number, or nothing) */
   edits?: { in: string; replace: string; by: string }[];
@@ -51,6 +51,13 @@ export interface scenario_text {
    * ends with a spin lock held, as an RCU reader or with interrupts off (tasks_end_clean in task.ts)
    */
   finally?: Record<string, () => bool>;
+  /**
+   * Tasks that end on every fair run: none of them waits or goes round a loop for ever while others go on. Fair: who can always
+   * go on does, and who waits for a lock that is free again and again gets it (docs/explorer.md, "Progress")
+   */
+  progress?: string[];
+  /** the tasks go on for ever by design: that none can end is no finding */
+  endless?: boolean;
   /** name -> broken variant */
   broken: Record<string, broken_variant>;
 }

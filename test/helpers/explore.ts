@@ -23,6 +23,9 @@ export interface Program {
   never?: Record<string, string>;
   sometimes?: Record<string, string>;
   finally?: Record<string, string>;
+  /** names of tasks */
+  progress?: string[];
+  endless?: boolean;
 }
 
 const MACHINE = [
@@ -48,7 +51,7 @@ function importsOf(text: string): string {
   }).join('');
 }
 
-function scenarioText({ code, init, tasks, never, sometimes, finally: last }: Program): string {
+function scenarioText({ code, init, tasks, never, sometimes, finally: last, progress, endless }: Program): string {
   const functions = (list: Record<string, string>) =>
     Object.entries(list).map(([name, body]) => `'${name}': () => { ${body} },`);
   const predicates = (list: Record<string, string> | undefined) =>
@@ -62,6 +65,7 @@ export default scenario({
   never: { ${predicates(never).join('\n')} },
   sometimes: { ${predicates(sometimes ?? { 'there is a state': 'true' }).join('\n')} },
   finally: { ${predicates(last).join('\n')} },
+  progress: ${JSON.stringify(progress ?? [])}, endless: ${endless ?? false},
   broken: {},
 });
 `;
@@ -86,7 +90,7 @@ export function explore(program: Program, options: SearchOptions = {}, memory: M
     (depth) => modelOf(program, depth),
     () => options,
   );
-  if (result.path && result.violation?.kind !== 'cannot end') {
+  if (result.path && !['cannot end', 'livelock'].includes(result.violation?.kind ?? '')) {
     const again = replay(model, scheduleOf(model, result));
     const { path, initialWatched, blocked, violation } = result;
     const same = JSON.stringify(again) === JSON.stringify({ path, initialWatched, blocked, violation });
