@@ -57,9 +57,11 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
 function withProgress(model: Model, result: SearchResult, options: SearchOptions) {
   const { tasks, compiled } = model.linked;
   const wanted = compiled.scenario.progress.map((name) => tasks.findIndex((task) => task.name === name));
-  if (result.found || result.stopped || wanted.length === 0) return { result: { ...result, progress: false } };
+  // that no run ends is shown as the loop that it is, where there is one
+  const isOpen = !result.found || result.found.kind === 'cannot end';
+  if (!isOpen || result.stopped || wanted.length === 0) return { result: { ...result, progress: false } };
   const { livelock, stopped } = findLivelock(model, wanted, limitsOf(options));
-  if (stopped) return { result: { ...result, stopped, progress: false } };
+  if (stopped) return { result: { ...result, ...(!result.found && { stopped }), progress: false } };
   if (!livelock) return { result: { ...result, progress: true } };
   const found: Found = { kind: 'livelock', task: livelock.task };
   return { result: { ...result, found, moves: [...livelock.stem, ...livelock.loop], progress: true }, livelock };

@@ -137,7 +137,7 @@ function modelOf(tasks: Stmt[][]): Model {
   } as unknown as ProgramIR;
   const layout = layOut(ir);
   const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC } as Scenario,
+    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
     kernel: 'v1.0',
     program: ir,
     tasks: tasks.map((_, i) => ({ name: `t${i}`, function: `t${i}`, loc: LOC })),

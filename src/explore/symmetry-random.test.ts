@@ -127,7 +127,7 @@ function modelOf(statements: Stmt[], tasks: number, x: number, set: number, redu
   const layout = layOut(program);
   const named = (name: string): Named => ({ name, function: name, loc: LOC });
   const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC } as Scenario,
+    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
     kernel: 'v1.0',
     program,
     tasks: Array.from({ length: tasks }, (_, i) => ({ name: `t${i}`, function: 't', loc: LOC })),
