@@ -35,7 +35,7 @@ export function inevitableAfter(
   // what is violated is that an end can be reached: the path ends at the first state from which none can
   if (found.kind === 'cannot end') return moves.length;
   const states = statesAlong(model, found, moves);
-  const property = propertyOf(model, found);
+  const property = propertyOf(model, found, () => failureOf(model, states[states.length - 1], moves));
   const graph = new Graph(model, property.isViolating);
   const locks = waitsForLock(model);
   for (let i = states.length - 1; i >= 0; i--) {
@@ -61,7 +61,7 @@ interface Property {
   isSame(site: number): boolean;
 }
 
-function propertyOf({ code, encoding, linked }: Model, found: Found): Property {
+function propertyOf({ code, encoding, linked }: Model, found: Found, failure: () => number): Property {
   const isViolating = (): boolean => false;
   const isSame = (): boolean => false;
   switch (found.kind) {
@@ -75,12 +75,20 @@ function propertyOf({ code, encoding, linked }: Model, found: Found): Property {
     case 'terminal':
       return { isViolating, isSame };
     case 'site': {
-      const { kind, message } = code.sites[found.site];
+      const { kind, message } = code.sites[failure()];
       return { isViolating, isSame: (site) => code.sites[site].kind === kind && code.sites[site].message === message };
     }
     default:
       throw new InternalError(`nothing to avoid: ${found.kind}`);
   }
+}
+
+/** The place where the last step fails, by the numbers of `model.code`: a search may have code and numbers of its own. */
+function failureOf(model: Model, before: Int32Array, moves: readonly Move[]): number {
+  const { task, alternative } = moves[moves.length - 1];
+  const site = alternativesOf(model, before, task)[alternative];
+  if (typeof site !== 'number') throw new InternalError('the last step of a path does not fail');
+  return site;
 }
 
 /** The states before each step, and after the last unless that is the one which fails. */
