@@ -33,7 +33,7 @@ function report(file) {
 function packed(name) {
   const file = join(out, `${prefix}${name}`);
   copyFileSync(join(result, name), file);
-  const { status } = spawnSync('xz', ['-9e', '-f', file], { stdio: 'inherit' });
+  const { status } = spawnSync('xz', ['-f', file], { stdio: 'inherit' });
   if (status !== 0) throw new Error(`xz ${file}`);
   const bytes = readFileSync(`${file}.xz`);
   return {
