@@ -30,6 +30,8 @@ export interface CheckOptions {
   secondsMax?: number;
   /** also say which lines of kernel code no search has executed */
   coverage?: boolean;
+  /** 64 bits of each state are kept instead of all */
+  fingerprints?: boolean;
   /** every state of the plain graph is visited */
   noReductions?: boolean;
   /** file to keep the one search in if it is stopped, and to take it up from */

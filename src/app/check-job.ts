@@ -28,6 +28,7 @@ export interface JobOptions {
   without: readonly string[];
   memory?: MemoryOrder;
   statesMax?: number;
+  fingerprints?: boolean;
   noReductions?: boolean;
   /** bytes; a search that needs more is inconclusive */
   memoryMax?: number;
@@ -81,6 +82,7 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
   const searchOf = (model: Model): SearchOptions => ({
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
+    ...(options.fingerprints && { storage: 'fingerprints' }),
     ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
     shouldStop() {
       if (hooks.shouldStop?.()) return 'interrupt';

@@ -30,6 +30,7 @@ interface Flags {
   checkpoint?: string;
   resume?: string;
   threads?: number;
+  fingerprints?: boolean;
   reductions?: boolean;
   showSteps?: boolean;
   list?: boolean;
@@ -67,6 +68,7 @@ export function checkCommand(program: Command): void {
     .option('--checkpoint <file>', 'keep the one search in this file if it is stopped, by a bound or Ctrl-C')
     .option('--resume <file>', 'go on with a search that is kept in this file')
     .option('--coverage', 'say which lines of kernel code no search executed')
+    .option('--fingerprints', 'keep 64 bits of each state: less memory; whether runs can end is not asked')
     .option('--no-reductions', 'search the plain graph: leave nothing out, proven or not')
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
     .option('--show-steps', 'print the steps of one scenario on one kernel, each with its source line')
@@ -105,6 +107,7 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     ...(flags.coverage && { coverage: true }),
     ...(flags.checkpoint !== undefined && { checkpoint: flags.checkpoint }),
     ...(flags.resume !== undefined && { resume: flags.resume }),
+    ...(flags.fingerprints && { fingerprints: true }),
     ...(flags.reductions === false && { noReductions: true }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };

@@ -123,7 +123,10 @@ function memoryOf(result: CheckResult): string {
 }
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
-  const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
+  const isAll = result.storage === 'fingerprints' && result.complete;
+  const none = isAll
+    ? 'No violation was found in any state; what was not asked is not proven.'
+    : 'No violation was found in what was looked at; that proves nothing about the rest.';
   const facts = [
     `looked at: ${totals(result)}`,
     ...finished(result),
@@ -174,8 +177,9 @@ function totals({ states, transitions, depth }: CheckResult): string {
   return `${count(states, 'state')}, ${count(transitions, 'transition')}, depth ${depth}`;
 }
 
-function storageOf({ storage, stateBytes }: CheckResult): string {
-  return storage === 'exact' ? `exact (whole states of ${count(stateBytes, 'byte')} are compared)` : storage;
+function storageOf({ stateBytes, collisionProbability: odds }: CheckResult): string {
+  if (odds === undefined) return `exact (whole states of ${count(stateBytes, 'byte')} are compared)`;
+  return `64-bit fingerprints (two states were taken for one with a probability of at most ${odds.toExponential(1)})`;
 }
 
 /** Said only where the file records something else. */

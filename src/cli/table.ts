@@ -136,7 +136,7 @@ function sums(report: CheckReport, screen: Screen): string[] {
 function searched(outcomes: readonly Outcome[]): string {
   const [first] = outcomes.flatMap(({ result }) => (result ? [result] : []));
   if (!first) return 'nothing was searched';
-  return `${first.memoryModel}, ${first.storage === 'exact' ? 'exact storage' : 'fingerprints stored'}`;
+  return `${first.memoryModel}, ${first.storage === 'exact' ? 'exact storage' : '64-bit fingerprints'}`;
 }
 
 function agreement({ outcomes, interrupted }: CheckReport): string {

@@ -50,6 +50,8 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     ...reductionsOf(model),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
+    // of n states there are n * n / 2 pairs, each of which has one of 2^64 fingerprints in common
+    ...(result.store.storage === 'fingerprints' && { collisionProbability: result.states ** 2 / 2 ** 65 }),
   };
 }
 
@@ -104,7 +106,7 @@ function verdictOf(
   if (stopped) return { verdict: 'inconclusive', inconclusive: boundOf(stopped, options) };
   if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
   if (unmet.length === 0) {
-    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no steps';
+    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no edges';
     return { verdict: 'inconclusive', inconclusive };
   }
   const names = unmet.map((name) => `'${name}'`).join(', ');

@@ -129,4 +129,6 @@ export interface CheckResult {
   memoryModel: 'sequentially consistent' | 'x86-TSO';
   /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
   storage: 'exact' | 'fingerprints';
+  /** of fingerprints: the probability that two states were taken for one is not above this */
+  collisionProbability?: number;
 }
