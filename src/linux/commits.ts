@@ -129,6 +129,9 @@ export const GUP_PUT_FOLIO = commit('d8ddc099c6b3', 'mm/gup: Add gup_put_folio()
 /** gup_put_folio looks for it again. */
 export const GUP_PUT_FOLIO_WAKES = commit('f4f451a16dd1', 'mm: fix missing wake-up event for FSDAX pages', 'v5.19');
 
+/** The slow way takes its reference with try_grab_folio, whose name was the fast way's: that is try_grab_folio_fast now. */
+export const GUP_GRABS_FOLIO = commit('f442fa614137', 'mm: gup: stop abusing try_grab_folio', 'v6.10');
+
 /** A page-table entry of device memory is an ordinary one: gup takes no pgmap reference for it. */
 export const GUP_WITHOUT_DEVMAP = commit(
   'fd2825b0760a',

@@ -143,8 +143,8 @@ function dax_insert_entry(mapping: AddressSpace, index: int, entry: dax_entry, p
   return new_entry;
 }
 
-/** Maps the page of a locked entry. The second half of dax_fault_iter; of dax_iomap_pte_fault until v5.16. */
-function dax_map_entry(vma: VmArea, address: int, entry: dax_entry): vm_fault_t {
+/** Maps the page of a locked entry: the second half of dax_fault_iter; of dax_iomap_pte_fault until v5.16. */
+function dax_fault_iter(vma: VmArea, address: int, entry: dax_entry): vm_fault_t {
   if (!FSDAX_COUNTED) return vmf_insert_mixed_mkwrite(vma, address, dax_to_pfn(entry));
   const folio: Folio = dax_to_folio(entry);
   folio_ref_inc(folio);
@@ -172,7 +172,7 @@ export function dax_iomap_pte_fault(
   const pfn = iomap_begin(index);
   if (pfn >= 0) {
     entry = dax_insert_entry(mapping, index, entry, pfn);
-    ret = dax_map_entry(vma, address, entry);
+    ret = dax_fault_iter(vma, address, entry);
   }
   dax_unlock_entry(mapping, index, entry);
   return ret;

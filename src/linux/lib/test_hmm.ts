@@ -107,13 +107,18 @@ function dmirror_migrate_alloc_and_copy(src: int, dmirror: Dmirror): int {
   return migrate_pfn(page_to_pfn(dpage));
 }
 
-/** dmirror_migrate up to v5.19. The caller holds mmap_lock for reading. @returns whether the page is the device's now */
-export function dmirror_migrate_to_device(dmirror: Dmirror, vma: VmArea, address: int): bool {
+/** dmirror_migrate_to_device under the name that it had up to v5.19. */
+function dmirror_migrate(dmirror: Dmirror, vma: VmArea, address: int): bool {
   let src = migrate_vma_setup(vma, address, MIGRATE_VMA_SELECT_SYSTEM, null);
   const dst = dmirror_migrate_alloc_and_copy(src, dmirror);
   src = migrate_vma_pages(vma, address, src, dst, null);
   migrate_vma_finalize(src, dst, null);
   return (src & MIGRATE_PFN_MIGRATE) !== 0;
+}
+
+/** The caller holds mmap_lock for reading. @returns whether the page is the device's now */
+export function dmirror_migrate_to_device(dmirror: Dmirror, vma: VmArea, address: int): bool {
+  return dmirror_migrate(dmirror, vma, address);
 }
 
 // ---- back to ordinary memory ------------------------------------------------------------------------------------

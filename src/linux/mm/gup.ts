@@ -17,7 +17,7 @@ import { WARN_ON_ONCE } from '../../machine/bug.js';
 import type { bool, int } from '../../machine/core.js';
 import { local_irq_disable, local_irq_enable } from '../../machine/irq.js';
 import { down_read, spin_lock, spin_unlock, up_read } from '../../machine/lock.js';
-import { GUP_PUT_FOLIO, GUP_PUT_FOLIO_WAKES, GUP_WITHOUT_DEVMAP } from '../commits.js';
+import { GUP_GRABS_FOLIO, GUP_PUT_FOLIO, GUP_PUT_FOLIO_WAKES, GUP_WITHOUT_DEVMAP } from '../commits.js';
 import { pfn_to_page } from '../include/asm-generic/memory_model.js';
 import { EFAULT, ENOMEM, EOPNOTSUPP } from '../include/linux/errno.js';
 import { is_fsdax_page } from '../include/linux/memremap.js';
@@ -129,7 +129,7 @@ function grab_speculatively(page: Page, flags: int): bool {
 
 /** What the slow way takes, with the page table lock held. @returns 0 or -errno */
 function grab_locked(page: Page, flags: int): int {
-  if (GUP_WITHOUT_DEVMAP) return try_grab_folio(page_folio(page), 1, flags);
+  if (GUP_GRABS_FOLIO) return try_grab_folio(page_folio(page), 1, flags);
   return try_grab_page(page, flags) ? 0 : -ENOMEM;
 }
 
@@ -253,4 +253,9 @@ export function pin_user_pages_fast(mm: MmStruct, address: int, gup_flags: int):
 
 export function unpin_user_page(page: Page): void {
   ungrab(page, FOLL_PIN);
+}
+
+/** v6.11 on: pins of one folio, as a bio that is done gives them back. */
+export function unpin_user_folio(folio: Folio, npages: int): void {
+  gup_put_folio(folio, npages, FOLL_PIN);
 }

@@ -167,13 +167,23 @@ function zap_pte_range(vma: VmArea, address: int): void {
   }
 }
 
+/** until v6.19 */
+function unmap_page_range(vma: VmArea, start: int, end: int): void {
+  for (let address: int = vma.vm_start; address < vma.vm_end; address++) {
+    if (address >= start && address < end) zap_pte_range(vma, address);
+  }
+}
+
+/** 7.3's name for it */
+function __zap_vma_range(vma: VmArea, start: int, end: int): void {
+  unmap_page_range(vma, start, end);
+}
+
 /** zap_page_range_single until v7.0; the pages from `start` up to `end`, as far as the vma has them. */
 export function zap_vma_range(vma: VmArea, start: int, end: int): void {
   const mm: MmStruct = vma.vm_mm!;
   tlb_gather_mmu(mm);
-  for (let address: int = vma.vm_start; address < vma.vm_end; address++) {
-    if (address >= start && address < end) zap_pte_range(vma, address);
-  }
+  __zap_vma_range(vma, start, end);
   tlb_finish_mmu(mm);
 }
 

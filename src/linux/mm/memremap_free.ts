@@ -71,10 +71,16 @@ function free_devmap_managed_page(page: Page): void {
 
 // ---- v5.18 to v6.14: only for fs-dax ----------------------------------------------------------------------------
 
-function __put_devmap_managed_page_refs(page: Page, refs: int): bool {
-  if (page_pgmap(page).type !== MEMORY_DEVICE_FS_DAX) return false;
-  if (page_ref_sub_return(page, refs) === 1) wake_up_var(addr_of(page._refcount));
+/** v6.10 on */
+function __put_devmap_managed_folio_refs(folio: Folio, refs: int): bool {
+  if (page_pgmap(folio).type !== MEMORY_DEVICE_FS_DAX) return false;
+  if (page_ref_sub_return(folio, refs) === 1) wake_up_var(addr_of(folio._refcount));
   return true;
+}
+
+/** until v6.9 */
+function __put_devmap_managed_page_refs(page: Page, refs: int): bool {
+  return __put_devmap_managed_folio_refs(page, refs);
 }
 
 /**

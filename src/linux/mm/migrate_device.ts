@@ -88,8 +88,8 @@ function collect_device_private(ptep: Pte, pte: pteval, fault_page: Page | null)
   return 0;
 }
 
-/** migrate_vma_collect_pmd, for one entry. */
-function migrate_vma_collect(vma: VmArea, address: int, flags: int, fault_page: Page | null): int {
+/** For one entry. */
+function migrate_vma_collect_pmd(vma: VmArea, address: int, flags: int, fault_page: Page | null): int {
   const mm: MmStruct = vma.vm_mm!;
   const ptep: Pte = pte_offset(mm, address);
   let mpfn: int = 0;
@@ -146,7 +146,7 @@ function migrate_device_unmap(src: int, fault_page: Page | null): int {
  * @returns the source word: 0, or MIGRATE_PFN_MIGRATE alone for an empty entry, or with the page, which is locked
  */
 export function migrate_vma_setup(vma: VmArea, address: int, flags: int, fault_page: Page | null): int {
-  let src = migrate_vma_collect(vma, address, flags, fault_page);
+  let src = migrate_vma_collect_pmd(vma, address, flags, fault_page);
   if (!COLLECT_NEEDS_LOCK) src = migrate_vma_prepare(vma, address, src);
   return migrate_device_unmap(src, fault_page);
 }
@@ -169,18 +169,22 @@ function migrate_vma_insert_page(vma: VmArea, address: int, page: Page, src: int
   return result;
 }
 
-/**
- * Gives the destination page the identity of the source page.
- * @param vma null for migrate_device_pages (v6.1 on), which has no entry to fill
- * @returns the source word, without MIGRATE_PFN_MIGRATE where that failed
- */
-export function migrate_vma_pages(vma: VmArea | null, address: int, src: int, dst: int, fault_page: Page | null): int {
+/** v6.1 on: of migrate_vma_pages and of migrate_device_pages, which has no vma and no entry to fill. */
+function __migrate_device_pages(vma: VmArea | null, address: int, src: int, dst: int, fault_page: Page | null): int {
   const newpage: Page | null = migrate_pfn_to_page(dst);
   const page: Page | null = migrate_pfn_to_page(src);
   if (newpage === null) return src & ~MIGRATE_PFN_MIGRATE;
   if (page === null) return wants_migration(src) ? migrate_vma_insert_page(vma!, address, newpage, src) : src;
   const r = migrate_page_move_mapping(newpage, page, page === fault_page ? 1 : 0);
   return r === 0 ? src : src & ~MIGRATE_PFN_MIGRATE;
+}
+
+/**
+ * Gives the destination page the identity of the source page.
+ * @returns the source word, without MIGRATE_PFN_MIGRATE where that failed
+ */
+export function migrate_vma_pages(vma: VmArea, address: int, src: int, dst: int, fault_page: Page | null): int {
+  return __migrate_device_pages(vma, address, src, dst, fault_page);
 }
 
 // ---- finalize ---------------------------------------------------------------------------------------------------
@@ -190,8 +194,8 @@ function unlock_and_put(page: Page): void {
   put_page(page);
 }
 
-/** Maps the destination page, or the source page again if the migration failed; drops locks and references. */
-export function migrate_vma_finalize(src: int, dst: int, fault_page: Page | null): void {
+/** v6.15 on; migrate_device_finalize of v6.1, migrate_vma_finalize before. */
+function __migrate_device_finalize(src: int, dst: int, fault_page: Page | null): void {
   let newpage: Page | null = migrate_pfn_to_page(dst);
   const page: Page | null = migrate_pfn_to_page(src);
   if (page === null) {
@@ -208,23 +212,34 @@ export function migrate_vma_finalize(src: int, dst: int, fault_page: Page | null
   if (newpage !== page) unlock_and_put(newpage);
 }
 
+export function migrate_device_finalize(src: int, dst: int): void {
+  __migrate_device_finalize(src, dst, null);
+}
+
+/** Maps the destination page, or the source page again if the migration failed; drops locks and references. */
+export function migrate_vma_finalize(src: int, dst: int, fault_page: Page | null): void {
+  if (DEVICE_FAULT_TRYLOCKS) __migrate_device_finalize(src, dst, fault_page);
+  else migrate_device_finalize(src, dst);
+}
+
 // ---- by page number ---------------------------------------------------------------------------------------------
 
-/** v6.1 on: setup for whatever page has that number, if it is in use and can be locked. @returns the source word */
-export function migrate_device_range(pfn: int): int {
+/** A function of its own in 7.3. @returns the source word of whatever page has that number, 0 if it is not in use or locked */
+function migrate_device_pfn_lock(pfn: int): int {
   const page: Page = pfn_to_page(pfn);
   if (!get_page_unless_zero(page)) return 0;
   if (!trylock_page(page)) {
     put_page(page);
     return 0;
   }
-  return migrate_device_unmap(migrate_pfn(pfn) | MIGRATE_PFN_MIGRATE, null);
+  return migrate_pfn(pfn) | MIGRATE_PFN_MIGRATE;
+}
+
+/** v6.1 on: setup for whatever page has that number, if it is in use and can be locked. @returns the source word */
+export function migrate_device_range(pfn: int): int {
+  return migrate_device_unmap(migrate_device_pfn_lock(pfn), null);
 }
 
 export function migrate_device_pages(src: int, dst: int): int {
-  return migrate_vma_pages(null, 0, src, dst, null);
-}
-
-export function migrate_device_finalize(src: int, dst: int): void {
-  migrate_vma_finalize(src, dst, null);
+  return __migrate_device_pages(null, 0, src, dst, null);
 }

@@ -48,14 +48,16 @@ function zone_device_count_begins_at_zero(type: int): bool {
   return false;
 }
 
+/** v5.17 on; before, the body of the loop. */
+function __init_zone_device_page(page: Page, pgmap: DevPagemap): void {
+  __init_single_page(page, ZONE_DEVICE);
+  page.flags.f = 1 << PG_reserved;
+  page.pgmap = pgmap;
+  if (zone_device_count_begins_at_zero(pgmap.type)) set_page_count(page, 0);
+}
+
 export function memmap_init_zone_device(start_pfn: int, nr_pages: int, pgmap: DevPagemap): void {
-  for (let pfn: int = start_pfn; pfn < start_pfn + nr_pages; pfn++) {
-    const page: Page = pfn_to_page(pfn);
-    __init_single_page(page, ZONE_DEVICE);
-    page.flags.f = 1 << PG_reserved;
-    page.pgmap = pgmap;
-    if (zone_device_count_begins_at_zero(pgmap.type)) set_page_count(page, 0);
-  }
+  for (let pfn: int = start_pfn; pfn < start_pfn + nr_pages; pfn++) __init_zone_device_page(pfn_to_page(pfn), pgmap);
 }
 
 /** Gives a page that nobody has had yet to the allocator. */
