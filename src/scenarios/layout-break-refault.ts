@@ -83,7 +83,9 @@ export default scenario({
     drop_to_1_is_not_caught: {
       kernels: ['v6.1'],
       violates: 'stuck',
-      edits: [{ in: '__put_devmap_managed_folio_refs', replace: 'page_ref_sub_return(folio, refs) === 1', by: 'false' }],
+      edits: [
+        { in: '__put_devmap_managed_folio_refs', replace: 'page_ref_sub_return(folio, refs) === 1', by: 'false' },
+      ],
     },
   },
 });
