@@ -26,19 +26,21 @@ export async function makerOf(path) {
   };
 }
 
-/** Where the pfn is in the record of each event that has one. */
+/** Where the pfn is in the record of each event that has one, and the id of stacks. */
 function pfnPlaces(file) {
   const places = new Map();
+  let stack = -1;
   for (const { text, system } of file.formats.values()) {
     const format = parseFormat(text, system);
     const pfn = format?.fields.find(({ name, size }) => name === 'pfn' && size === 8);
     if (pfn) places.set(format.id, pfn.offset);
+    if (format?.name === 'kernel_stack') stack = format.id;
   }
-  return places;
+  return { places, stack };
 }
 
 /** All pages' time stamps, all pfns, and how long it lasts. */
-function layoutOf(bytes, areas, places) {
+function layoutOf(bytes, areas, { places, stack }) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const stamps = [];
   const absolutes = [];
@@ -59,8 +61,10 @@ function layoutOf(bytes, areas, places) {
         time = (type === 31 ? 0 : time) + (type >= 30 ? value * 0x08000000 + delta : delta);
         const payload = at + (type === 0 ? 8 : 4);
         if (type < 29) {
-          events++;
-          const place = places.get(view.getUint16(payload, true));
+          const id = view.getUint16(payload, true);
+          // a stack belongs to an event and is none
+          if (id !== stack) events++;
+          const place = places.get(id);
           if (place !== undefined && view.getInt32(payload + place + 4, true) === 0) pfns.push(payload + place);
         }
         at += type === 0 ? 4 + Math.ceil(value / 4) * 4 : type < 29 ? 4 + type * 4 : type === 29 ? 4 + value : 8;
