@@ -53,7 +53,7 @@ export function recordCommand(program: Command): void {
     .argument('<command...>', 'what to run; everything behind -- is its own')
     .option('-o, --output <file>', 'the recording (default: refzero.dat, with --text refzero.txt)')
     .option('-f, --force', 'replace the file if it exists')
-    .option('--no-stacks', 'without call paths: a fifth of the size, and much less to say')
+    .option('--no-stacks', 'without call paths: about a third of the size, and much less to say')
     .option('--pfn <range>', 'only these pages: 0x…..0x…, the end not in it (repeatable)', collect, [])
     .option('--zone <kind>', 'device: only pages of device memory, by /proc/iomem')
     .option(
