@@ -13,6 +13,7 @@ import type { Narrow, Selection } from '../conform/select.js';
 import { Sites } from '../conform/sites.js';
 import { Stories, type Story } from '../conform/stories.js';
 import { type KindSummary, type LivesOf, summarize } from '../conform/summary.js';
+import type { Trust } from '../conform/trust.js';
 import { judge, type Verdict } from '../conform/verdict.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
 import { kindExists } from '../spec/rest.js';
@@ -142,6 +143,8 @@ export interface TraceReport {
   lost: { gaps: number; events: number; gapsOfUnknownSize: number; overrun: number; dropped: number };
   kinds: { name: string; system: string; count: number }[];
   ranges: readonly PfnRange[];
+  /** signs that events are missing without a word */
+  trust: Trust;
   pages: KindSummary[];
   verdict: Verdict;
   /** pages of equal lives, most pages first; of the chosen pages, where it was narrowed */
@@ -205,6 +208,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
       .map(({ name, system, count }) => ({ name, system, count }))
       .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1)),
     ranges: ranges.ranges,
+    trust: lives.trust,
     pages: lives.kinds,
     verdict: judge(recording, lives, ranges, kernel, selection?.chosen),
     stories: new Stories(recording, lives, ranges, sites).group(selection?.chosen),

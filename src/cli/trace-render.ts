@@ -49,6 +49,7 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
     `events   ${grouped(report.events)} on ${count(cpus, 'CPU')}${length}${clockOf(report)}`,
     ...(stacked === '' ? [] : [stacked]),
     ...labelled('lost', lostText(report), width),
+    ...(report.trust.incomplete ? labelled('missing', missingText(report), width).map(style.warn) : []),
     ...bufferLines(report, width),
   ];
 }
@@ -61,6 +62,14 @@ function labelled(label: string, text: string, width: number): string[] {
 function clockOf({ clock, unit }: TraceReport): string {
   if (clock === '') return unit === 'ticks' ? '; times are ticks' : '';
   return `; clock ${clean(clock)}${unit === 'ticks' ? ' (ticks, not ns)' : ''}`;
+}
+
+/** What shows that events are missing although nobody says so. */
+function missingText({ trust: { adrift, absent } }: TraceReport): string {
+  const parts: string[] = [];
+  if (adrift > 0) parts.push(`the counts of ${count(adrift, 'page')} do not follow from the events`);
+  if (absent.length > 0) parts.push(`there is no ${absent.join(', no ')}`);
+  return `${parts.join('; ')}: a filter, or a CPU that was left out? All that is said holds only if nothing was lost.`;
 }
 
 function lostText({ lost, cpus, stacks, format }: TraceReport): string {
@@ -123,7 +132,7 @@ const idleText = ({ rule }: KindSummary): string =>
 
 /** What the numbers do not say: which pages are open, what else happened, how sure it is. */
 function noteLines(summary: KindSummary, width: number): string[] {
-  const { kind, rule, open, openPages, weak } = summary;
+  const { kind, rule, open, openPages, parked } = summary;
   const notes: string[] = [];
   if (rule.idle !== rule.over)
     notes.push(`* parked at ${rule.idle}, ends at ${rule.over}: a parked page may be in use`);
@@ -131,17 +140,29 @@ function noteLines(summary: KindSummary, width: number): string[] {
     const pages = openPages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
     notes.push(`open: ${pages}${open > openPages.length ? ' ...' : ''}`);
   }
+  if (parked > 0 && kind !== 'ordinary') notes.push(`${count(parked, 'page')} parked at ${rule.idle} at the end`);
   if (summary.made > 0) notes.push(`${grouped(summary.made)} initialised while recording`);
   if (summary.gone > 0)
     notes.push(`${grouped(summary.gone)} idle pages lost their base reference (teardown, or a put too many)`);
   if (summary.underflows > 0) notes.push(`the count fell below zero ${count(summary.underflows, 'time')}`);
   if (summary.endUnseen > 0) notes.push(`${count(summary.endUnseen, 'end')} not recorded`);
-  const weaker: string[] = [];
-  if (weak.loss > 0) weaker.push(`${grouped(weak.loss)} with lost events`);
-  if (weak.jump > 0) weaker.push(`${grouped(weak.jump)} on pages whose events do not add up`);
-  if (weak.evidence > 0) weaker.push(`${grouped(weak.evidence)} resting on count= alone`);
-  if (weaker.length > 0) notes.push(`weaker: ${weaker.join(', ')}`);
+  const sure = strengthText(summary);
+  if (sure !== '') notes.push(sure);
   return notes.flatMap((note) => hang(`${kind}: ${note}`, width - 2, 2).map((line) => `  ${line}`));
+}
+
+/** How strong the statements about the lives are, where they are not all certain. */
+function strengthText({ strengths, weak }: KindSummary): string {
+  const { certain, likely, ifNothingWasLost } = strengths;
+  const parts: string[] = [];
+  if (likely > 0) parts.push(`${grouped(likely)} likely (resting on count= alone)`);
+  if (ifNothingWasLost > 0) {
+    const why: string[] = [];
+    if (weak.loss > 0) why.push(`${grouped(weak.loss)} with lost events`);
+    if (weak.jump > 0) why.push(`${grouped(weak.jump)} on pages whose events do not add up`);
+    parts.push(`${grouped(ifNothingWasLost)} only if nothing was lost${why.length > 0 ? ` (${why.join(', ')})` : ''}`);
+  }
+  return parts.length === 0 ? '' : `lives: ${[`${grouped(certain)} certain`, ...parts].join(', ')}`;
 }
 
 /** Warnings: the file was read, though not all of it. */
