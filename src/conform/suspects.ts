@@ -129,6 +129,10 @@ export class Suspects {
     const reasons: Reason[] = ['aboveIdle'];
     if (!this.stacks) {
       if (this.quiet(last) < QUIET) return 'young';
+      // a page that was only made, or set anew, has nobody's reference; and what was only read proves no leak
+      const at = index.starts[page + 1] - 1;
+      const seen = index.effects.seen[index.shapes[at]];
+      if (index.effects.closer[index.shapes[at]] !== 0 || (seen !== UNKNOWN && seen !== count)) return 'device';
       const taken = this.newest(extra, () => true);
       if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
       return this.suspicion(page, extra, taken, [...reasons, 'takerGone'], last);

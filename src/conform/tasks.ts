@@ -9,6 +9,8 @@ import type { Sites } from './sites.js';
 /** the last events of a task that are looked at where there are no stacks, and how many of them must be frees */
 const LAST = 48;
 const FREES = 12;
+/** for so long (ns) it must have had no event at the end of the recording */
+const SILENT = 2.5e5;
 /** include/uapi/linux/sched.h */
 const CLONE_THREAD = 0x10000;
 
@@ -88,12 +90,15 @@ export class Tasks {
     const { events } = this.recording;
     const { effects } = this.index;
     const seen = new Map<number, { events: number; frees: number }>();
+    // whoever is still at it when the recording ends is not known to be gone
+    const latest =
+      this.recording.unit === 'ns' && events.length > 0 ? events.time[events.length - 1] - SILENT : Infinity;
     for (let row = events.length - 1; row >= 0; row--) {
       const op = effects.op[events.shape[row]];
       if (op === OP.none) continue;
       const pid = events.pid(row);
       let task = seen.get(pid);
-      if (!task) seen.set(pid, (task = { events: 0, frees: 0 }));
+      if (!task) seen.set(pid, (task = { events: events.time[row] > latest ? LAST : 0, frees: 0 }));
       if (task.events++ < LAST && op === OP.free) task.frees++;
     }
     return new Set([...seen].filter(([, { frees }]) => frees >= FREES).map(([task]) => task));
