@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Who holds, who leaked: the kept recordings against their ground truth, made ones for each rule, and cut ones. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { openTrace, reportOf } from '../src/app/trace.js';
 import { RangeMap } from '../src/conform/ranges.js';
@@ -13,8 +13,8 @@ import type { MetaRun } from './recordings-shared.js';
 import { expectTruth, toldBy } from './recordings-verdict.js';
 
 const FOLDER = new URL('../recordings/', import.meta.url).pathname;
-const files = readdirSync(FOLDER).filter((name) => /\.(dat|trace)\./.test(name));
 const metaOf = (name: string) => `${FOLDER}${name.replace(/\.(dat|trace).*$/, '.meta.json')}`;
+const files = readdirSync(FOLDER).filter((name) => /\.(dat|trace)\./.test(name) && existsSync(metaOf(name)));
 
 describe('kept recordings', () => {
   test.each(files)('%s', async (name) => {

@@ -104,7 +104,7 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   }
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
   const { lives, counts, broken } = finder;
-  const trust = trustOf(recording, index, adrift(bits, finder, index));
+  const trust = trustOf(recording, index, adrift(bits, finder, index), hasOneBased(lives, byKind));
   countLives(lives, byKind, trust.incomplete);
   return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped: [...skipped] };
 }
@@ -122,6 +122,13 @@ function adrift(facts: Uint8Array, { broken, counts }: LifeFinder, { shapes, eff
     pages++;
   }
   return pages;
+}
+
+/** Was a page in use whose last put is page_ref_dec_return (put_devmap_managed_page, to v6.14)? */
+function hasOneBased(lives: Lives, byKind: ReadonlyMap<PageKind, KindSummary>): boolean {
+  const managed = (['fsdax', 'private', 'coherent'] as const).filter((kind) => byKind.get(kind)?.rule.over === 1);
+  const numbers = new Set(managed.map((kind) => PAGE_KINDS.indexOf(kind)));
+  return numbers.size > 0 && lives.kind.subarray(0, lives.length).some((kind) => numbers.has(kind));
 }
 
 function factBits({ basis, jumps, underflows }: PageFacts): number {

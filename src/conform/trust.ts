@@ -28,13 +28,22 @@ const EXPECTED: readonly [Op, string][] = [
   [OP.modAndTest, 'mod_and_test'],
 ];
 
-/** @param adrift pages on which events are missing */
-export function trustOf({ events, somePages }: Recording, { pages, effects }: PageIndex, adrift: number): Trust {
+/**
+ * @param adrift pages on which events are missing
+ * @param oneBased device pages that rest at one were in use: mm/memremap.c puts them by page_ref_dec_return alone
+ */
+export function trustOf(
+  { events, somePages }: Recording,
+  { pages, effects }: PageIndex,
+  adrift: number,
+  oneBased: boolean,
+): Trust {
   const counts = new Uint32Array(16);
   for (let row = 0; row < events.length; row++) counts[effects.op[events.shape[row]]]++;
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
   const absent =
     somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);
+  if (oneBased && !somePages && counts[OP.modAndReturn] === 0) absent.push('page_ref_mod_and_return');
   const incomplete = absent.length > 0 || (adrift >= PAGES && adrift * ONE_IN >= pages.length);
   return { adrift, absent, incomplete };
 }
