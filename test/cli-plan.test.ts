@@ -44,6 +44,13 @@ describe('a plan', () => {
     expect(planned({ scenarios: ['src/scenarios/lost-update.ts'], kernels: ['v5.14'] })).toEqual([all[0]]);
   });
 
+  it('keeps one search, of whole states', () => {
+    const one = { scenarios: ['lost-update'], kernels: ['v6.1'], checkpoint: 'file' };
+    expect(planned(one)).toHaveLength(1);
+    expect(diagnostic({ ...one, kernels: [] })).toMatchObject({ code: 'RZ4009' });
+    expect(diagnostic({ ...one, fingerprints: true })).toMatchObject({ code: 'RZ4009' });
+  });
+
   it('has broken variants on the kernels that they name', () => {
     expect(planned({ scenarios: ['lost-update'], variants: true })).toEqual([
       'lost-update v5.14: violated both count',

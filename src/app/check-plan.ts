@@ -24,9 +24,17 @@ export function isPath(scenario: string): boolean {
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
   const all = planAll(workspace, options);
   const { length: searches } = all.outcomes.filter(isSearch);
-  if (searches > 1 && (options.checkpoint ?? options.resume) !== undefined) throw new InputError(oneSearch(searches));
+  if ((options.checkpoint ?? options.resume) === undefined) return all;
+  if (searches > 1) throw new InputError(oneSearch(searches));
+  if (options.fingerprints) throw new InputError(NOT_KEPT);
   return all;
 }
+
+const NOT_KEPT: Diagnostic = {
+  code: 'RZ4009',
+  message: 'a search by --fingerprints cannot be kept or gone on with',
+  hint: 'its states are gone once they were looked at; without --fingerprints they are there',
+};
 
 function oneSearch(searches: number): Diagnostic {
   return {

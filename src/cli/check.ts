@@ -147,6 +147,7 @@ export function renderReport(report: CheckReport, options: CheckOptions, screen:
     flags: [
       ...(options.memory === 'tso' ? ['--memory', 'tso'] : []),
       ...(options.noReductions ? ['--no-reductions'] : []),
+      ...(options.fingerprints ? ['--fingerprints'] : []),
       ...(options.coverage ? ['--coverage'] : []),
     ],
   });
