@@ -197,8 +197,8 @@ function endOf({ code }: Model, { site, state, blocked }: Walk): Found | undefin
   return { kind: 'terminal', waitsForLock: blocked.some(({ reason }) => reason === 'lock') };
 }
 
-/** @returns the tasks and choices of a path, for `replay` */
-export function scheduleOf(model: Model, result: Pick<CheckResult, 'path'>): Scheduled[] {
+/** @returns the tasks and choices of a path and of the loop after it, for `replay` */
+export function scheduleOf(model: Model, { path = [], loop = [] }: Pick<CheckResult, 'path' | 'loop'>): Scheduled[] {
   const position = new Map(model.linked.tasks.map(({ name }, task) => [name, task]));
-  return (result.path ?? []).map(({ task, choices }) => ({ task: position.get(task) ?? -1, choices }));
+  return [...path, ...loop].map(({ task, choices }) => ({ task: position.get(task) ?? -1, choices }));
 }
