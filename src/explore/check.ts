@@ -26,9 +26,10 @@ export { buildModel, executedLines, type Model, type Scheduled };
  * Explores every interleaving of the model's tasks, as far as `options` allow.
  * @throws InputError RZ21xx where a task does what a model cannot: a value that does not fit, …
  */
-export function check(model: Model, options: SearchOptions = {}): CheckResult {
+export function check(whole: Model, options: SearchOptions = {}): CheckResult {
+  const { result: searchedFor, model, isShortest } = searched(whole, options);
   const { compiled, sometimes } = model.linked;
-  const { result, livelock } = withProgress(model, search(model, options), options);
+  const { result, livelock } = withProgress(model, searchedFor, options);
   const moves = livelock ? result.moves : concreteMoves(model, result.moves);
   const walk = result.found ? walkMoves(model, moves) : undefined;
   const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
@@ -47,7 +48,7 @@ export function check(model: Model, options: SearchOptions = {}): CheckResult {
     ...(result.stopped && { bound: result.stopped, finishedDepth: result.finishedDepth }),
     complete: !result.stopped && (!result.found || ['cannot end', 'livelock'].includes(result.found.kind)),
     stateBytes: model.encoding.words * 4,
-    ...reductionsOf(model),
+    ...reductionsOf(model, isShortest),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
     // of n states there are n * n / 2 pairs, each of which has one of 2^64 fingerprints in common
@@ -86,14 +87,35 @@ function inevitableOf(model: Model, found: Found, moves: readonly Move[], option
   return inevitableAfter(model, found, moves, { ...limits, statesMax }) ?? 'not determined';
 }
 
+/**
+ * Where steps are taken alone, what is found first need not be what is nearest: once something is found, it is searched for
+ * again with every step kept.
+ */
+function searched(model: Model, options: SearchOptions): { result: SearchResult; model: Model; isShortest: boolean } {
+  const { collapse, ...kept } = model;
+  const result = search(model, options);
+  if (!collapse || !result.found) return { result, model, isShortest: true };
+  // who helps has the other model, and what was put down is of the other graph
+  const { newcomers: _, resume: __, save: ___, ...alone } = options;
+  const nearest = search(kept, alone);
+  return nearest.found ? { result: nearest, model: kept, isShortest: true } : { result, model, isShortest: false };
+}
+
 /** What was left out of the search, and what could not be. */
-function reductionsOf({ symmetry, linked }: Model): Pick<CheckResult, 'reductions' | 'notReduced'> {
+function reductionsOf(
+  { symmetry, linked, collapse }: Model,
+  isShortest: boolean,
+): Pick<CheckResult, 'reductions' | 'notReduced'> {
   const names = (tasks: readonly number[]): string => tasks.map((task) => linked.tasks[task].name).join(', ');
+  const refused = symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`);
+  const longer = 'the path may be longer than it need be: the search for the shortest ended at a bound';
+  const notReduced = isShortest ? refused : [...refused, longer];
   return {
-    reductions: symmetry.classes.map((group) => `sorted tasks (${names(group)})`),
-    ...(symmetry.refused.length > 0 && {
-      notReduced: symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`),
-    }),
+    reductions: [
+      ...symmetry.classes.map((group) => `sorted tasks (${names(group)})`),
+      ...(collapse ? ['steps that nobody can see or disturb taken at once'] : []),
+    ],
+    ...(notReduced.length > 0 && { notReduced }),
   };
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * A path through states in canonical form as a run of the program itself: one numbering of the tasks from its first state
- * to its last.
+ * A path of a reduced search as a run of the program itself: every step that was taken without being kept, and one numbering
+ * of the tasks from the first state to the last.
  */
 import { assert } from '../base/assert.js';
 import type { Move } from './batch.js';
@@ -11,41 +11,43 @@ import { type Model, pcOf } from './model.js';
 
 /**
  * @param moves each by the task that makes it in the canonical form of the state before
- * @returns the same, each by the task that makes it in the run which begins at the model's first state
+ * @returns the steps of the run, by the tasks that take them from the model's first state on
  */
 export function concreteMoves(model: Model, moves: readonly Move[]): Move[] {
-  const { canonical } = model;
-  if (!canonical) return [...moves];
-  let state: Int32Array = Int32Array.from(model.initial);
+  const { canonical, collapse } = model;
+  const state = Int32Array.from(model.initial);
+  const steps: Move[] = [];
   /** task in the canonical form -> task in the run */
   let inRun = Array.from(model.encoding.tasks, (_, task) => task);
   const follow = (): void => {
     const now = [...inRun];
-    canonical.permute(state, 0).forEach((to, from) => {
+    canonical?.permute(state, 0).forEach((to, from) => {
       now[to] = inRun[from];
     });
     inRun = now;
   };
   follow();
-  return moves.map((move, i) => {
-    const task = inRun[move.task];
-    const after = taken(model, state, move);
-    assert(after !== undefined || i === moves.length - 1, 'a path of canonical states cannot be walked again');
-    if (after) state = after;
-    if (after) follow();
-    return { task, alternative: move.alternative };
+  moves.forEach(({ task, alternative }, i) => {
+    steps.push({ task: inRun[task], alternative });
+    const outcome = take(model, state, { task, alternative });
+    assert(outcome === OK || i === moves.length - 1, 'a path cannot be walked again');
+    if (outcome !== OK) return;
+    collapse?.run(state, (alone) => steps.push({ task: inRun[alone], alternative: 0 }));
+    follow();
   });
+  return steps;
 }
 
-/** @returns the state after a move; undefined where it is a violation */
-function taken({ code, encoding }: Model, from: Int32Array, { task, alternative }: Move): Int32Array | undefined {
-  const step = code.steps[task][pcOf(from, encoding, task)];
+/** Takes a step in place. @returns its outcome */
+function take({ code, encoding }: Model, state: Int32Array, { task, alternative }: Move): number {
+  const step = code.steps[task][pcOf(state, encoding, task)];
+  const before = Int32Array.from(state);
   code.choice.fill(0);
   code.side[1] = 0;
   for (let i = 0; ; i++) {
-    const state = Int32Array.from(from);
+    state.set(before);
     const outcome = step(state);
-    if (i === alternative) return outcome === OK ? state : undefined;
+    if (i === alternative) return outcome;
     assert(nextAlternative(code), 'a path takes a choice that there is not');
   }
 }

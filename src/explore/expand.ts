@@ -8,6 +8,7 @@ import { assert } from '../base/assert.js';
 import { BATCH, type Batch, BLOCK, TASK_BITS } from './batch.js';
 import type { Canonical } from './canonical.js';
 import { generateWhole, type Whole } from './code.js';
+import type { Collapse } from './collapse.js';
 import { FULL } from './drive.js';
 import type { Encoding } from './encode.js';
 import type { Generated } from './generate.js';
@@ -16,13 +17,15 @@ export class Expander {
   readonly batch: Batch;
   readonly #generated: Generated;
   readonly #canonical: Canonical | undefined;
+  readonly #collapse: Collapse | undefined;
   readonly #whole: Whole;
   readonly #words: number;
 
-  constructor({ words, tasks }: Encoding, generated: Generated, canonical?: Canonical) {
+  constructor({ words, tasks }: Encoding, generated: Generated, canonical?: Canonical, collapse?: Collapse) {
     assert(tasks.length < 1 << TASK_BITS, 'too many tasks');
     this.#generated = generated;
     this.#canonical = canonical;
+    this.#collapse = collapse;
     this.#whole = generateWhole(words);
     this.#words = words;
     const { memory, places } = generated;
@@ -79,6 +82,9 @@ export class Expander {
     batch.count = memory[places.resume + 4];
     batch.violations = memory[places.violation];
     batch.violation = batch.violations > 0 ? this.#violation() : undefined;
+    if (this.#collapse) {
+      for (let k = 0; k < batch.count; k++) this.#collapse.runAt(batch.words, k * batch.stride);
+    }
     this.#finish();
     return outcome === FULL;
   }

@@ -46,6 +46,8 @@ const SUSPECTS_MAX = Math.floor((REPORT - 1) / 3);
 export class Member {
   readonly expander: Expander;
   readonly judge: Judge;
+  /** lines of the steps that are taken alone (collapse.ts) */
+  readonly #ownHits: Uint8Array;
   readonly #generated: Generated;
   readonly #store: Store;
   readonly #edges: Edges | undefined;
@@ -63,7 +65,8 @@ export class Member {
   #isLast = false;
 
   constructor(model: Model, { generated, store, edges, shared, number, statesMax }: MemberParts) {
-    this.expander = new Expander(model.encoding, generated, model.canonical);
+    this.expander = new Expander(model.encoding, generated, model.canonical, model.collapse);
+    this.#ownHits = model.code.hits;
     this.judge = new Judge(generated, model.code.sometimes.length);
     this.#generated = generated;
     this.#store = store;
@@ -92,7 +95,7 @@ export class Member {
     this.judge.share(met);
     const { memory, places } = this.#generated;
     for (let line = 0; line < hits.length; line++) {
-      if (memory[places.hits + line] !== 0) hits[line] = 1;
+      if (memory[places.hits + line] !== 0 || this.#ownHits[line] !== 0) hits[line] = 1;
     }
   }
 

@@ -10,8 +10,8 @@ import { reachable } from '../compiler/link-graph.js';
 import type { Model } from './model.js';
 
 /** @returns pieces of the text, in order */
-export function* modelText({ linked, encoding, initial, symmetry }: Model): Generator<string> {
-  yield JSON.stringify([encoding.words, encoding.tasks, Array.from(initial), symmetry.classes]);
+export function* modelText({ linked, encoding, initial, symmetry, collapse }: Model): Generator<string> {
+  yield JSON.stringify([encoding.words, encoding.tasks, Array.from(initial), symmetry.classes, collapse !== undefined]);
   for (const { column, runs, width, signed } of encoding.columns.values()) {
     yield JSON.stringify([column.name, runs, width, signed]);
   }

@@ -9,7 +9,9 @@ import { type BufferDepth, type LinkedScenario, link } from '../compiler/link.js
 import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
+import { Collapse } from './collapse.js';
 import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
+import { findIndependence } from './independent.js';
 import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
 
 export interface Model {
@@ -17,6 +19,8 @@ export interface Model {
   encoding: Encoding;
   code: Code;
   initial: Int32Array;
+  /** absent in a plain model */
+  collapse?: Collapse;
   symmetry: Symmetry;
   /** absent where no two tasks may be exchanged, and in a plain model */
   canonical?: Canonical;
@@ -47,12 +51,15 @@ export function buildModel(
   const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
+  const code = generateCode(linked, encoding);
+  const independence = reductions && depth === undefined ? findIndependence(linked) : undefined;
   return {
     linked,
     encoding,
     symmetry,
+    ...(independence && { collapse: new Collapse(independence, encoding, code) }),
     ...(canonical && { canonical }),
-    code: generateCode(linked, encoding),
+    code,
     initial: initialState(linked, encoding),
   };
 }

@@ -125,14 +125,23 @@ function differenceAfter(linked: LinkedScenario, exchange: Exchange): Difference
   return differenceAtFirst(linked, exchange);
 }
 
+/** The code of steps, made once: a program is compared with itself again and again. */
+const steps = new WeakMap<LinkedTask, (Code | undefined)[]>();
+
 function stepOf({ memory }: LinkedScenario, task: LinkedTask, pc: number): Code {
+  const known = steps.get(task) ?? [];
+  steps.set(task, known);
+  const found = known[pc];
+  if (found) return found;
   const region = regionFrom(task.graph, task.points[pc]?.node ?? 0, memory);
-  return {
+  const made: Code = {
     graph: task.graph,
     region,
     pcOf: task.pcOf,
     liveAt: (at): readonly LocalId[] => task.points[at]?.live ?? [],
   };
+  known[pc] = made;
+  return made;
 }
 
 function predicateOf({ graph }: LinkedPredicate): Code {

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * Random programs of tasks that take locks: with steps taken alone the search finds something wherever it does without, and
+ * the same kinds of ends are there.
+ */
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { CompiledScenario, Named, Scenario } from '../compiler/api.js';
+import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
+import { layOut } from '../compiler/layout.js';
+import { concreteMoves } from './concrete.js';
+import { buildModel, type Model } from './model.js';
+import { walkMoves } from './path.js';
+import { search } from './search.js';
+
+const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;
+const S8 = { kind: 'int', name: 's8', bits: 8, signed: true } as const;
+const BOOL: Type = { kind: 'bool' };
+const LOC = { file: 'src/scenarios/random.ts', line: 1, column: 1 };
+const DATA = ['x', 'y', 'z'];
+const LOCKS = ['l', 'm'];
+
+const constant = (value: number): Expr => ({ op: 'const', type: U8, value });
+const local = (id: number): Expr => ({ op: 'local', type: U8, id });
+const shared: Expr = { op: 'global', type: { kind: 'ref', struct: 'Shared' }, name: 'shared' };
+const access = (field: string) => ({ struct: 'Shared', field, ref: shared, ghost: false, text: '', loc: LOC });
+const load = (dst: number, field: string): Stmt => ({ op: 'load', dst, ...access(field) });
+const store = (field: string, value: Expr): Stmt => ({ op: 'store', value, ...access(field) });
+const plus = (id: number, n: number): Expr => ({
+  op: 'binary',
+  type: U8,
+  operator: n < 0 ? '-' : '+',
+  left: local(id),
+  right: constant(Math.abs(n)),
+});
+const is = (id: number, operator: '===' | '>=', value: number): Expr => ({
+  op: 'binary',
+  type: BOOL,
+  operator,
+  left: local(id),
+  right: constant(value),
+});
+
+const simple: fc.Arbitrary<Stmt> = fc.oneof(
+  fc.constantFrom(...DATA).map((field) => load(0, field)),
+  fc.tuple(fc.constantFrom(...DATA), fc.nat(2)).map(([field, n]) => store(field, constant(n))),
+  fc.constantFrom(...DATA).map((field) => store(field, local(0))),
+  fc.constant<Stmt>({ op: 'if', condition: is(0, '===', 1), then: [store('x', constant(2))], else: [], loc: LOC }),
+);
+const body = fc.array(simple, { minLength: 1, maxLength: 3, size: 'max' });
+
+const taking = (lock: string, isFree: Expr, value: Expr): Stmt => ({
+  op: 'atomic',
+  guard: { body: [load(1, lock)], enabled: isFree, reason: 'lock' },
+  body: [load(1, lock), store(lock, value)],
+  loc: LOC,
+});
+/** A section under a lock: alone, shared with other readers, or given up too early; whoever ends it may wait for data inside. */
+const section: fc.Arbitrary<Stmt[]> = fc
+  .tuple(fc.constantFrom(...LOCKS), fc.constantFrom('alone', 'shared', 'early', 'never', 'wait'), body)
+  .map(([lock, kind, inside]) => {
+    const alone = taking(lock, is(1, '===', 0), constant(-1));
+    const free = store(lock, constant(0));
+    const wait: Stmt = {
+      op: 'atomic',
+      guard: { body: [load(1, 'z')], enabled: is(1, '===', 1), reason: 'sleep' },
+      body: [],
+      loc: LOC,
+    };
+    if (kind === 'alone') return [alone, ...inside, free];
+    if (kind === 'early') return [alone, free, ...inside];
+    if (kind === 'never') return [...inside, free];
+    if (kind === 'wait') return [alone, wait, ...inside, free];
+    const leave: Stmt = { op: 'atomic', body: [load(1, lock), store(lock, plus(1, -1))], loc: LOC };
+    return [taking(lock, is(1, '>=', 0), plus(1, 1)), ...inside, leave];
+  });
+const program = fc.array(
+  fc
+    .array(fc.oneof({ weight: 2, arbitrary: section }, { weight: 1, arbitrary: body }), { minLength: 1, maxLength: 2 })
+    .map((parts) => parts.flat()),
+  { minLength: 2, maxLength: 3 },
+);
+
+function functionOf(name: string, statements: Stmt[], returns: Type): FunctionIR {
+  const clear = [0, 1].map((dst): Stmt => ({ op: 'set', dst, value: constant(0), loc: LOC }));
+  const locals = clear.map((_, id) => ({ name: `l${id}`, type: id === 0 ? U8 : S8 }));
+  return { name, params: 0, returns, locals, body: [...clear, ...statements], loc: LOC, exported: false };
+}
+
+function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions: boolean): Model {
+  const field = (name: string, type: Type) => ({
+    name,
+    type,
+    embed: false,
+    length: 1,
+    ghost: false,
+    cpuState: false,
+    loc: LOC,
+  });
+  const fields = [...DATA.map((name) => field(name, U8)), ...LOCKS.map((name) => field(name, S8))];
+  const both: Expr = { op: 'binary', type: BOOL, operator: '&&', left: is(0, '===', x), right: is(1, '===', y) };
+  const bad: Stmt[] = [load(0, 'x'), load(1, 'y'), { op: 'return', value: both, loc: LOC }];
+  const functions = tasks.map((statements, i) => functionOf(`t${i}`, statements, { kind: 'void' }));
+  const ir: ProgramIR = {
+    kernel: 'v1.0',
+    structs: new Map([['Shared', { name: 'Shared', fields, loc: LOC, poison: false }]]),
+    globals: new Map([['shared', { name: 'shared', struct: 'Shared', count: 1, isArray: false, loc: LOC }]]),
+    functions: new Map([...functions, functionOf('bad', bad, BOOL)].map((fn) => [fn.name, fn])),
+    params: new Map(),
+  };
+  const layout = layOut(ir);
+  const named = (name: string): Named => ({ name, function: name, loc: LOC });
+  const compiled: CompiledScenario = {
+    scenario: { name: 'random', loc: LOC } as Scenario,
+    kernel: 'v1.0',
+    program: ir,
+    tasks: functions.map(({ name }) => named(name)),
+    never: x < 3 ? [named('bad')] : [],
+    sometimes: [],
+    finally: [],
+  };
+  const initial = layout.columns.map(({ size }) => new Int32Array(size));
+  return buildModel(compiled, layout, initial, { reductions });
+}
+
+it('random programs with locks have one verdict, with steps taken alone or not', () => {
+  const seen = { smaller: 0, never: 0, terminal: 0, holds: 0 };
+  const property = fc.tuple(fc.integer({ min: 0, max: 5 }), fc.nat(2));
+  fc.assert(
+    fc.property(program, property, (tasks, bad) => {
+      const plain = search(modelOf(tasks, bad, false));
+      const model = modelOf(tasks, bad, true);
+      const reduced = search(model);
+      expect(reduced.found === undefined).toBe(plain.found === undefined);
+      if (reduced.states < plain.states) seen.smaller++;
+      if (plain.found?.kind === 'never') seen.never++;
+      if (plain.found?.kind === 'terminal') seen.terminal++;
+      if (!plain.found) seen.holds++;
+      const { found } = reduced;
+      if (!found) return;
+      const walked = walkMoves(model, concreteMoves(model, reduced.moves));
+      expect(walked.path.length).toBeGreaterThanOrEqual(plain.moves.length);
+      if (found.kind === 'never') expect(model.code.never[found.property](walked.state)).toBe(true);
+      if (found.kind === 'terminal') expect(walked.blocked.every(({ reason }) => reason !== 'can go on')).toBe(true);
+    }),
+    { numRuns: Number(process.env.RUNS ?? 120), seed: Number(process.env.SEED ?? 39) },
+  );
+  for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(5);
+});
