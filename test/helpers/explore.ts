@@ -73,14 +73,14 @@ export default scenario({
 }
 
 /** @throws InputError where the program is outside the language or the model's limits */
-export function modelOf(program: Program, depth?: number): Model {
+export function modelOf(program: Program, depth?: number, reductions = false): Model {
   const files = new Map([...readSources([], false).files].filter(([path]) => path.startsWith('src/machine/')));
   files.set('src/linux/commits.ts', COMMITS);
   files.set('src/scenarios/test.ts', scenarioText(program));
   const workspace = analyse({ files, scenarios: ['src/scenarios/test.ts'] });
   const compiled = workspace.compileScenario('test', { kernel: 'v1.0' });
   const { layout, columns } = initialMemory(compiled);
-  return buildModel(compiled, layout, columns, { depth });
+  return buildModel(compiled, layout, columns, { depth, reductions });
 }
 
 /** Checks a program; a path that it finds is walked again and has to end alike. */
