@@ -111,7 +111,7 @@ function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions:
   const layout = layOut(ir);
   const named = (name: string): Named => ({ name, function: name, loc: LOC });
   const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC } as Scenario,
+    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
     kernel: 'v1.0',
     program: ir,
     tasks: functions.map(({ name }) => named(name)),

@@ -163,7 +163,7 @@ it('random programs of identical tasks have one verdict, sorted or not', () => {
     }),
     { numRuns: Number(process.env.RUNS ?? 120), seed: 413 },
   );
-  for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(4);
+  for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(1);
 });
 
 it('a path of a sorted search is a run of the program', () => {
