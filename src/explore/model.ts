@@ -52,7 +52,7 @@ export function buildModel(
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
   const code = generateCode(linked, encoding);
-  const independence = reductions && depth === undefined ? findIndependence(linked) : undefined;
+  const independence = isReduced ? findIndependence(linked) : undefined;
   return {
     linked,
     encoding,
