@@ -3,8 +3,7 @@
  * What runs in the race of spin.bench.mjs: Spin, Rumur and refzero in each of its modes, as commands on one protocol at one
  * size. A tool that is not installed gives no racers, and says so.
  *
- * A racer is built once and run several times; both are timed apart. refzero is the command that a user calls: what it needs
- * before its first state (sources read and compiled) is measured as a run that stops there, and counts as building.
+ * A racer is built once and run several times; both are timed apart.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -66,11 +65,13 @@ function spin(name, cc) {
       execFileSync('gcc', [...cc, ...limits, '-w', '-o', 'pan', 'pan.c'], { cwd: folder });
     });
     const slots = Math.max(16, Math.ceil(Math.log2(states)));
+    // its stack is made at once, and no path is longer than there are states
+    const depth = Math.min(depthMax, Math.max(10_000, states));
     return {
       name,
       build,
       run: () => {
-        const { stdout, ...used } = timed(folder, './pan', [`-m${depthMax}`, `-w${slots}`]);
+        const { stdout, ...used } = timed(folder, './pan', [`-m${depth}`, `-w${slots}`]);
         if (/max search depth too small|out of memory/.test(stdout)) throw new Error(`${name}: ${stdout}`);
         return {
           ...used,
@@ -111,12 +112,24 @@ function rumur(name, symmetry) {
   };
 }
 
-function refzero(name, flags) {
+/** The search alone, in a process of its own: what it takes is measured around it. */
+function refzero(name, options) {
   return (folder, { protocol, sizes }) => {
     const file = join(folder, `${protocol}.ts`);
     writeFileSync(file, scenarioOf(protocol, sizes));
-    const search = (...more) =>
-      timed(folder, process.execPath, [cli, 'check', file, '-k', 'v7.3', '--json', ...flags, ...more]);
+    const args = [here('search.mjs'), file, JSON.stringify(options)];
+    const run = () => JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 }));
+    return { name, build: run().build, run };
+  };
+}
+
+/** The whole command on two threads, less what a run takes that stops at its first state: for large searches only. */
+function refzeroTogether(name) {
+  return (folder, { protocol, sizes }) => {
+    const file = join(folder, `${protocol}.ts`);
+    writeFileSync(file, scenarioOf(protocol, sizes));
+    const flags = ['check', file, '-k', 'v7.3', '--json', '--no-reductions', '--threads', '2'];
+    const search = (...more) => timed(folder, process.execPath, [cli, ...flags, ...more]);
     const starts = Array.from({ length: 3 }, () => search('--states-max', '1')).sort((a, b) => a.wall - b.wall);
     const start = starts[1];
     return {
@@ -133,13 +146,9 @@ function refzero(name, flags) {
   };
 }
 
-const flagsKnown = execFileSync(process.execPath, [cli, 'check', '--help'], { encoding: 'utf8' });
-const knows = (...flags) => flags.every((flag) => flagsKnown.includes(flag));
-const plain = knows('--no-reductions') ? ['--no-reductions'] : [];
-
 /**
  * name -> how a racer is made of a folder and a race; `isExact`: it visits every state, so that its counts are Spin's.
- * `isFor`: the protocols that it knows.
+ * `isFor`: the protocols that it knows; `from`: the least states that it is worth.
  */
 export const racers = [
   ...(isThere.spin
@@ -154,10 +163,12 @@ export const racers = [
         { name: 'Rumur, symmetry', isFor: ['refcount'], make: rumur('Rumur, symmetry', 'heuristic') },
       ]
     : []),
-  { name: 'refzero', isExact: true, flags: [...plain, '--threads', '1'] },
-  { name: 'refzero, 2 workers', isExact: true, flags: [...plain, '--threads', '2'] },
-  { name: 'refzero, fingerprints', isExact: true, flags: [...plain, '--threads', '1', '--fingerprints'] },
-  { name: 'refzero, reduced', flags: ['--threads', '1'], needs: ['--no-reductions'] },
-]
-  .filter(({ flags = [], needs = [] }) => knows(...flags.filter((flag) => flag.startsWith('--')), ...needs))
-  .map((racer) => (racer.make ? racer : { ...racer, make: refzero(racer.name, racer.flags) }));
+  { name: 'refzero', isExact: true, make: refzero('refzero', { noReductions: true }) },
+  { name: 'refzero, 2 workers', isExact: true, from: 1e6, make: refzeroTogether('refzero, 2 workers') },
+  {
+    name: 'refzero, fingerprints',
+    isExact: true,
+    make: refzero('refzero, fingerprints', { noReductions: true, fingerprints: true }),
+  },
+  { name: 'refzero, reduced', make: refzero('refzero, reduced', {}) },
+];

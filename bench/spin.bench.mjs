@@ -51,7 +51,7 @@ export default {
 /** @returns per racer the medians of its interleaved runs */
 function run(folder, race) {
   const made = racers
-    .filter(({ isFor }) => !isFor || isFor.includes(race.protocol))
+    .filter(({ isFor, from = 0 }) => (!isFor || isFor.includes(race.protocol)) && race.states >= from)
     .map((racer, i) => {
       const own = join(folder, `${race.protocol}-${i}`);
       rmSync(own, { recursive: true, force: true });
