@@ -43,7 +43,7 @@ export function trustOf(
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
   const absent =
     somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);
-  if (oneBased && !somePages && counts[OP.modAndReturn] === 0) absent.push('page_ref_mod_and_return');
+  if (oneBased && !somePages && all >= ENOUGH && counts[OP.modAndReturn] === 0) absent.push('page_ref_mod_and_return');
   const incomplete = absent.length > 0 || (adrift >= PAGES && adrift * ONE_IN >= pages.length);
   return { adrift, absent, incomplete };
 }
