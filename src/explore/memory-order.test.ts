@@ -110,7 +110,7 @@ function compiledOf(tasks: Action[][]): CompiledScenario {
     params: new Map(),
   };
   return {
-    scenario: { name: 'random', loc: LOC } as Scenario,
+    scenario: { name: 'random', loc: LOC, progress: [] as string[] } as Scenario,
     kernel: 'v1.0',
     program,
     tasks: functions.map(({ name }) => ({ name, function: name, loc: LOC })),
