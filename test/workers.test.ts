@@ -62,8 +62,8 @@ describe('three threads find what one finds', () => {
     }
   });
 
-  it('with sorted tasks', async () => {
-    const job: Job = { scenario: 'lost-update', kernel: 'v5.18' };
+  it('with sorted tasks and steps taken alone', async () => {
+    const job: Job = { scenario: 'device-private-fault', kernel: 'v7.3' };
     const options = { with: [], without: [] };
     expect(await together(job, options)).toEqual(check(modelOf(workspace, job, options)));
   });
