@@ -17,7 +17,7 @@ const depthMax = 4_000_000;
 const megabytesMax = 12_000;
 
 const has = (tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
-const isThere = { spin: has('spin') && has('gcc'), rumur: has('rumur') && has('gcc') };
+export const isThere = { spin: has('spin') && has('gcc'), rumur: has('rumur') && has('gcc') };
 
 /** What is not installed, for people. */
 export const absent = [
@@ -31,7 +31,7 @@ export const absent = [
  * One timed run of a command. Without gcc the CPU time and memory of a child cannot be asked for, and are NaN.
  * @returns what it printed, and seconds and KiB
  */
-function timed(folder, command, args) {
+export function timed(folder, command, args) {
   if (!isThere.spin) {
     const begin = performance.now();
     const { stdout } = spawnSync(command, args, { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28 });

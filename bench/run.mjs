@@ -9,6 +9,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { figure } from './figure.mjs';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const wanted = process.argv.slice(2);
@@ -32,7 +33,7 @@ for (const name of names) {
   }
   const rows = await measure();
   out.push('| what | median | |', '|---|---:|---|');
-  for (const { what, value, unit, note = '' } of rows) out.push(`| ${what} | ${figures(value)} ${unit} | ${note} |`);
+  for (const { what, value, unit, note = '' } of rows) out.push(`| ${what} | ${figure(value, 3)} ${unit} | ${note} |`);
 }
 console.log(out.join('\n'));
 if (wanted.length === 0) writeFileSync(`${folder}RESULTS.md`, `${out.join('\n')}\n`);
@@ -41,8 +42,4 @@ function machine() {
   const [cpu] = cpus();
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   return `${cpu?.model.trim() ?? 'unknown CPU'}, ${cpus().length} CPUs, ${memory}, Node ${process.version}, ${process.platform}, load ${loadavg()[0].toFixed(1)} at the beginning`;
-}
-
-function figures(value) {
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -11,6 +11,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { figure } from './figure.mjs';
 import { plot } from './plot.mjs';
 import { absent, prepare, racers } from './racers.mjs';
 
@@ -123,9 +124,4 @@ function tables(results) {
     lines.push('');
   }
   return lines;
-}
-
-function figure(value) {
-  if (!Number.isFinite(value)) return '';
-  return value >= 100 ? value.toFixed(0) : value.toPrecision(2);
 }
