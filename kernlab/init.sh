@@ -16,6 +16,8 @@ boot() {
   mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev 2>/dev/null
   mount -t tracefs none $T
   mount -t tmpfs -o size=60% none /tmp
+  for module in $(cat /lib/modules/order 2>/dev/null); do insmod "/lib/modules/$module"; done
+  for t in 1 2 3 4 5 6 7 8 9; do [ -b /dev/vdb ] || sleep 1; done
   [ -e /etc/mtab ] || ln -s /proc/mounts /etc/mtab
   mount -t ext4 /dev/vda /out || { echo "no disk for results"; poweroff -f; }
   mount -t ext4 /dev/vdb /scratch
@@ -87,9 +89,13 @@ p2p() {
 }
 
 # what `refzero record` leaves behind, for each way to end; the log is the evidence
+left() {
+  cd $T; echo "left: instances=[$(ls instances)] probes=[$(cat kprobe_events)] events=[$(cat set_event)] on=$(cat tracing_on) clock=$(cat trace_clock | grep -o '\[.*\]') buffer=$(cat buffer_size_kb) options=$(cat trace_options | md5sum | cut -c1-8)"; cd /
+}
+# waits until a recorder records
+began() { until cat $T/instances/refzero-[0-9]*/tracing_on 2>/dev/null | grep -q 1; do sleep 1; done; sleep 2; }
+try() { echo; echo "\$ refzero record $*"; refzero record "$@"; echo "exit $?"; left; }
 record_check() {
-  left() { echo "left: instances=[$(ls $T/instances)] probes=[$(cat $T/kprobe_events)] events=[$(cat $T/set_event)] on=$(cat $T/tracing_on)"; }
-  try() { echo; echo "\$ refzero record $*"; refzero record "$@"; echo "exit $?"; left; }
   leak_load; dax_mount
   echo 1 > $T/tracing_on; echo 1 > $T/events/kmem/mm_page_alloc/enable
   left
@@ -119,6 +125,53 @@ record_check() {
   refzero trace /out/device.dat
 }
 
+# the same on a kernel as distributions ship it, without page_ref events
+stock_check() {
+  sub="-f --substitute"
+  cat /proc/version; leak_load; dax_mount
+  left
+  try -o /tmp/none.dat -- true; ls /tmp/none.dat
+  try $sub -o /out/stock.dat -- wl fsdax-leak /mnt/dax /scratch/o
+  refzero trace /out/stock.dat
+  try $sub -o /out/stock-device.dat --zone device -e dax -- wl fsdax-leak /mnt/dax /scratch/o
+  refzero trace /out/stock-device.dat
+  try $sub -o /out/stock.txt --text -- wl gup /dev/nvme0n1 1
+  refzero trace /out/stock.txt
+  try $sub -o /tmp/a.dat --no-stacks -- sh -c 'exit 7'
+  try $sub -o /tmp/a.dat -- /nowhere
+  try $sub -o /tmp/a.dat -- /etc
+  try $sub -o /tmp/a.dat -- sh -c 'kill -SEGV $$'
+  try $sub -o /out/stock-lost.dat --buffer 128K -- sh -c 'wl anon 20 > /dev/null'
+  echo; echo '$ as nobody'
+  echo 'root:x:0:0::/:/bin/sh
+nobody:x:65534:65534::/:/bin/sh' > /etc/passwd
+  chmod 1777 /tmp
+  su nobody -c 'cd /tmp; refzero record -o n.dat -- true; echo "exit $?"; refzero record --substitute -o n.dat -- true; echo "exit $?"'
+  echo; echo '$ tracefs not mounted'
+  umount $T; refzero record $sub -o /tmp/a.dat -- true; echo "exit $?"; grep tracefs /proc/mounts
+  mount -t tracefs none $T; left
+  echo; echo '$ Ctrl-C at a terminal'
+  (began; printf '\003'; sleep 15) | script -q -c 'refzero record -f --substitute -o /tmp/c.dat -- sleep 90; echo "exit $?"' /tmp/typed
+  left; ls -l /tmp/c.dat
+  for s in INT TERM; do
+    echo; echo "\$ refzero record $sub -- sleep 90 & kill -$s"
+    refzero record $sub -o /tmp/$s.dat -- sleep 90 & p=$!
+    began; kill -$s $p; wait $p; echo "exit $?"; left; ls -l /tmp/$s.dat
+  done
+  echo; echo '$ kill -KILL the recorder, then record again'
+  refzero record $sub -o /tmp/k.dat -- sleep 30 & p=$!
+  began; kill -KILL $p; wait $p; left
+  try $sub -o /tmp/a.dat -- true
+  echo; echo '$ locked down: integrity, then confidentiality'
+  mount -t securityfs none /sys/kernel/security
+  for level in integrity confidentiality; do
+    echo $level > /sys/kernel/security/lockdown; cat /sys/kernel/security/lockdown
+    try $sub -o /tmp/a.dat -- true
+    refzero record -f -o /tmp/a.dat -- true; echo "exit $?"
+  done
+  umount $T; refzero record $sub -o /tmp/a.dat -- true; echo "exit $?"
+}
+
 one() {
   case $1 in
     anon) $rec anon$sfx wl anon 4 ;;
@@ -139,6 +192,7 @@ one() {
     leaks-private) leak_load; hmm_load; $rec leaks-private$sfx wl private-leak 1 ;;
     large) $rec large$sfx wl large /scratch "$SCALE" ;;
     record-check) [ "$V" = stacks ] || record_check > /out/record-check.log 2>&1; rc=$? ;;
+    stock-check) [ "$V" = stacks ] || stock_check > /out/stock-check.log 2>&1; rc=$? ;;
     *) echo "no workload $1"; rc=2 ;;
   esac
 }

@@ -3,12 +3,14 @@
 # run.sh SOURCE BUILD RESULT WORKLOADS [kernel arguments]
 #
 # Makes the guest's userland, boots the kernel of BUILD under QEMU (no KVM needed), and leaves in RESULT what the guest saved.
+# BUILD is what build-kernel.sh made; or a folder with an unpacked linux-image package, for a kernel as distributions ship it:
+# SOURCE is then /usr/src/linux-headers-VERSION, or - to go without the module that leaks.
 # Environment: MEM (MiB, 4096), LIMIT (seconds, 300), OUT_MB (size of the disk for results, 1500), TMPDIR;
 # REFZERO=1 puts node and this project's dist into the guest and records with `refzero record` in place of trace-cmd.
 set -euo pipefail
-if [ $# -lt 4 ]; then sed -n '3,8s/^# \{0,1\}//p' "$0"; exit 2; fi
+if [ $# -lt 4 ]; then sed -n '3,10s/^# \{0,1\}//p' "$0"; exit 2; fi
 here=$(cd "$(dirname "$0")" && pwd)
-src=$(cd "$1" && pwd); bld=$(cd "$2" && pwd)
+src=-; [ "$1" = - ] || src=$(cd "$1" && pwd); bld=$(cd "$2" && pwd)
 mkdir -p "$3"; res=$(cd "$3" && pwd); list=$4; shift 4
 mem=${MEM:-4096}; half=$((mem / 2))
 work=$(mktemp -d "${TMPDIR:-/tmp}/kernlab.XXXXXX")
@@ -37,7 +39,7 @@ cat > "$root/etc/mke2fs.conf" <<CONF
 	}
 CONF
 if [ "${REFZERO:-}" = 1 ]; then
-  add node
+  add node; add script
   mkdir -p "$root/refzero/node_modules"
   cp -r "$here/../dist" "$here/../package.json" "$root/refzero/"
   for package in commander zstddec xz-decompress; do cp -r "$here/../node_modules/$package" "$root/refzero/node_modules/"; done
@@ -46,12 +48,30 @@ if [ "${REFZERO:-}" = 1 ]; then
 fi
 
 gcc -O1 -Wall -static -pthread -I "$src/lib" -I "$here" -o "$root/bin/wl" "$here/wl.c" -luring
-if [ "$here/refleak/refleak.c" -nt "$bld/refleak/refleak.ko" ]; then
+stock=$(ls "$bld"/boot/vmlinuz-* 2> /dev/null || true)
+if [ "$src" != - ] && [ "$here/refleak/refleak.c" -nt "$bld/refleak/refleak.ko" ]; then
   mkdir -p "$bld/refleak"
   cp "$here"/refleak/* "$bld/refleak/"
-  make -C "$src" O="$bld" M="$bld/refleak" modules > "$bld/refleak/build.log" 2>&1 || { cat "$bld/refleak/build.log"; exit 1; }
+  made=(); [ -n "$stock" ] || made=(O="$bld")
+  make -C "$src" "${made[@]}" M="$bld/refleak" modules > "$bld/refleak/build.log" 2>&1 || { cat "$bld/refleak/build.log"; exit 1; }
 fi
-cp "$bld/refleak/refleak.ko" "$bld/lib/test_hmm.ko" "$root/lib/modules/"
+[ "$src" = - ] || cp "$bld/refleak/refleak.ko" "$root/lib/modules/"
+if [ -n "$stock" ]; then
+  # what is built in elsewhere, in the order in which it can be loaded
+  version=${stock##*/vmlinuz-}
+  /sbin/depmod -b "$bld" "$version"
+  mkdir "$root/boot"; cp "$bld/boot/config-$version" "$root/boot/"
+  for module in virtio_pci virtio_blk ext4 nvme nd_e820 nd_pmem; do
+    /sbin/modprobe -d "$bld" -S "$version" --show-depends "$module"
+  done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do
+    name=$(basename "$module"); name=${name%%.ko*}.ko
+    case $module in *.xz) xz -dc "$module" ;; *) cat "$module" ;; esac > "$root/lib/modules/$name"
+    echo "$name" >> "$root/lib/modules/order"
+  done
+else
+  cp "$bld/lib/test_hmm.ko" "$root/lib/modules/"
+  stock=$bld/arch/x86/boot/bzImage
+fi
 install -m 755 "$here/init.sh" "$root/init"
 (cd "$root" && find . | cpio -o -H newc --quiet | gzip -1) > "$work/initrd.gz"
 
@@ -61,7 +81,7 @@ truncate -s 64M "$work/nvme.img"
 timeout "${LIMIT:-300}" qemu-system-x86_64 -machine pc -accel tcg,thread=multi -cpu max -smp 2 -m "$mem" \
   -object memory-backend-ram,id=m0,size=${half}M -object memory-backend-ram,id=m1,size=${half}M \
   -numa node,nodeid=0,memdev=m0,cpus=0 -numa node,nodeid=1,memdev=m1,cpus=1 \
-  -kernel "$bld/arch/x86/boot/bzImage" -initrd "$work/initrd.gz" \
+  -kernel "$stock" -initrd "$work/initrd.gz" \
   -append "console=ttyS0 panic=-1 oops=panic memmap=256M!1G memmap=64M!1536M memmap=512M\$2G nvme.use_cmb_sqs=0 kl=$list klrec=${REFZERO:+refzero} $*" \
   -drive "file=$work/out.img,if=none,id=d0,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
   -drive "file=$work/scratch.img,if=none,id=d1,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \

@@ -20,7 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <liburing.h>
+#if __has_include("test_hmm_uapi.h")
 #include "test_hmm_uapi.h"
+#define HAVE_HMM 1
+#endif
 #include "refleak/refleak.h"
 
 #ifndef HMM_DMIRROR_MIGRATE_TO_DEV
@@ -347,6 +350,7 @@ static void w_devdax(const char *dev, const char *other)
 	mark("devdax fork"); pid_t c = fork(); if (!c) { readall(p, 65536); _exit(0); } child_wait(c);
 	mark("devdax munmap"); munmap(p, 4 * HPG); close(fd);
 }
+#ifdef HAVE_HMM
 static int hmm_cmd(int fd, unsigned long op, void *a, long n, const char *what)
 {
 	static char *mirror; if (!mirror) mirror = map_anon(HPG * 2, 0);
@@ -461,6 +465,7 @@ static void w_hmmthp(int scale)
 	}
 	close(fd);
 }
+#endif
 static void w_p2p(const char *alloc, const char *blk)
 {
 	int fd = open(alloc, O_RDWR); if (fd < 0) die("open p2pmem allocate");
@@ -539,10 +544,12 @@ int main(int ac, char **av)
 	else if (!strcmp(w, "fsdax")) w_fsdax(a, b, 0);
 	else if (!strcmp(w, "fsdax-leak")) w_fsdax(a, b, 1);
 	else if (!strcmp(w, "devdax")) w_devdax(a, b);
+#ifdef HAVE_HMM
 	else if (!strcmp(w, "private")) w_private(atoi(a), 0);
 	else if (!strcmp(w, "private-leak")) w_private(atoi(a), 1);
 	else if (!strcmp(w, "coherent")) w_coherent(atoi(a), b);
 	else if (!strcmp(w, "hmmthp")) w_hmmthp(atoi(a));
+#endif
 	else if (!strcmp(w, "p2p")) w_p2p(a, b);
 	else if (!strcmp(w, "leaks")) w_leaks(atoi(a));
 	else if (!strcmp(w, "large")) w_large(a, atoi(b));

@@ -42,7 +42,8 @@ export function runCommand(command: readonly string[], signals: Signals, atTermi
     };
     child.on('error', (error) => {
       const missing = codeOf(error) === 'ENOENT';
-      const why = missing ? 'there is no such command' : error.message;
+      const denied = codeOf(error) === 'EACCES';
+      const why = missing ? 'there is no such command' : denied ? 'not a program, or not permitted' : error.message;
       if (child.pid === undefined) end({ code: missing ? 127 : 126, failure: `${name}: ${why}` });
     });
     child.on('exit', (code, signal) => {

@@ -82,20 +82,37 @@ export function parseSpan(text: string): PfnSpan {
   throw cannot('RZ3106', `--pfn ${JSON.stringify(text)} is no range`, hint);
 }
 
-/** @returns what the kernel filters by, '' for no filter */
-export function filterText(spans: readonly PfnSpan[]): string {
-  const hex = (pfn: number) => `0x${pfn.toString(16)}`;
+/**
+ * @param field that is compared, @param written a page as the field has it
+ * @returns what the kernel filters by, '' for no filter
+ */
+export function filterText(spans: readonly PfnSpan[], field = 'pfn', written = hex): string {
   const one = ({ from, to }: PfnSpan) =>
-    to === from + 1 ? `pfn == ${hex(from)}` : `(pfn >= ${hex(from)} && pfn < ${hex(to)})`;
+    to === from + 1 ? `${field} == ${written(from)}` : `(${field} >= ${written(from)} && ${field} < ${written(to)})`;
   return spans.map(one).join(' || ');
 }
 
-/** Switches the events on; those with a page number only for pages in `spans`. */
-export function enableEvents(instance: Instance, events: readonly KernelEvent[], spans: readonly PfnSpan[]): void {
-  const filter = filterText(spans);
+const hex = (pfn: number): string => `0x${pfn.toString(16)}`;
+
+/**
+ * Switches the events on; those with a page number only for pages in `spans`, and so those of our probes that have the address
+ * of a page, where `addressOf` is known.
+ */
+export function enableEvents(
+  instance: Instance,
+  events: readonly KernelEvent[],
+  spans: readonly PfnSpan[],
+  addressOf?: (pfn: number) => string,
+): void {
   for (const event of events) {
     const folder = `events/${event.system}/${event.name}`;
-    if (filter !== '' && hasPfn(event)) instance.write(`${folder}/filter`, filter);
+    const probe = event.system.startsWith('refzero_') && /^\s*field:[^;]*\bpage;/m.test(event.format);
+    const filter = hasPfn(event)
+      ? filterText(spans)
+      : probe && addressOf !== undefined
+        ? filterText(spans, 'page', addressOf)
+        : '';
+    if (filter !== '') instance.write(`${folder}/filter`, filter);
     instance.write(`${folder}/enable`, '1');
   }
 }

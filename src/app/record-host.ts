@@ -44,6 +44,8 @@ export interface Host {
   /** @returns bytes read, 0 where there is nothing at the moment */
   pull(stream: number, into: Uint8Array, at: number, length: number): number;
   close(stream: number): void;
+  /** writes to /dev/null: a system call whose argument a probe finds */
+  toNowhere(bytes: Uint8Array): void;
   /** is there such a process? */
   alive(pid: number): boolean;
 }
@@ -52,6 +54,7 @@ const decoder = new TextDecoder();
 
 /** @returns the machine this process runs on */
 export function liveHost(): Host {
+  let nowhere = -1;
   return {
     platform: process.platform,
     machine: machine(),
@@ -68,6 +71,10 @@ export function liveHost(): Host {
     open: (path) => openSync(path, constants.O_RDONLY | constants.O_NONBLOCK),
     pull,
     close: (stream) => closeSync(stream),
+    toNowhere: (bytes) => {
+      if (nowhere < 0) nowhere = openSync('/dev/null', 'w');
+      writeSync(nowhere, bytes);
+    },
     alive: (pid) => existsSync(`/proc/${pid}`),
   };
 }
@@ -118,6 +125,15 @@ export function tryList(host: Host, path: string): string[] {
   } catch {
     return [];
   }
+}
+
+/** Does the kernel have a symbol of that name, of one of the types that /proc/kallsyms writes (`tT`: functions)? */
+export type Symbols = (name: string, types: string) => boolean;
+
+/** Reads the symbols, which takes long enough to be done once. */
+export function symbolsOf(host: Host): Symbols {
+  const text = tryText(host, '/proc/kallsyms');
+  return (name, types) => new RegExp(` [${types}] ${name}(?:\\t|$)`, 'm').test(text);
 }
 
 /** `EBUSY`, `ENOENT`, …; '' for what is no error of a system call */

@@ -6,7 +6,8 @@
  * What that shows: who pinned through get_user_pages, who dropped the last reference, who freed a page of a device. What it
  * cannot: get_page() and put_page() elsewhere are inlined, so counts cannot be rebuilt and nobody can be accused.
  */
-import { type Host, tryText } from './record-host.js';
+import { REFCOUNT } from './record-held.js';
+import type { Host, Symbols } from './record-host.js';
 import type { Undo } from './record-undo.js';
 
 interface Probe {
@@ -40,9 +41,6 @@ const PROBES: readonly Probe[] = [
   { names: ['memunmap_pages'], argument: 'pgmap=$arg1:x64' },
 ];
 
-/** offset of _refcount in struct page of every 64-bit kernel from 5.10 to 7.3 (include/linux/mm_types.h) */
-const REFCOUNT = 52;
-
 /** What was put in place of page_ref events. */
 export interface Substitute {
   /** the system that the probes are in, undefined where this kernel takes none */
@@ -51,12 +49,10 @@ export interface Substitute {
 }
 
 /** Adds the probes that this kernel takes; they do nothing until their events are switched on. */
-export function addProbes(host: Host, root: string, undo: Undo): Substitute {
+export function addProbes(host: Host, root: string, has: Symbols, undo: Undo): Substitute {
   const control = `${root}/kprobe_events`;
   const functions: string[] = [];
   if (!host.exists(control)) return { system: undefined, functions };
-  const symbols = tryText(host, '/proc/kallsyms');
-  const has = (name: string, types: string) => new RegExp(` [${types}] ${name}(?:\\t|$)`, 'm').test(symbols);
   // page numbers follow from addresses where the memory map begins at a random place
   const base = has('vmemmap_base', 'dDbBrR') ? ' vmemmap=@vmemmap_base:x64' : '';
   const system = `refzero_${host.pid}`;

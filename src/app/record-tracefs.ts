@@ -108,25 +108,41 @@ function refused(host: Host, path: string, text: string, error: unknown): InputE
 }
 
 /**
- * Makes `instances/refzero-PID`, not yet tracing, and takes away those of recorders that were killed.
- * @param said told what was taken away
+ * Takes away the instances and probes of recorders that were killed.
+ * @param said told what was taken away, and what could not be
  */
-export function makeInstance(host: Host, root: string, undo: Undo, said: (text: string) => void): Instance {
+export function removeLeftovers(host: Host, root: string, said: (text: string) => void): void {
+  const sweep = (what: string, pattern: RegExp, remove: () => void) => {
+    const pid = Number(pattern.exec(what)?.[1] ?? Number.NaN);
+    if (Number.isNaN(pid) || host.alive(pid)) return;
+    try {
+      remove();
+      said(`took away ${what}, left by a recorder that was killed`);
+    } catch (error) {
+      said(`${what} is left from a recorder that was killed, and cannot be taken away: ${(error as Error).message}`);
+    }
+  };
+  for (const name of tryList(host, `${root}/instances`)) {
+    sweep(name, new RegExp(`^${PREFIX}(?:held-)?(\\d+)$`), () => host.rmdir(`${root}/instances/${name}`));
+  }
+  // after the instances, which use them
+  for (const [, probe] of tryText(host, `${root}/kprobe_events`).matchAll(/^p:(\S+)/gm)) {
+    sweep(`the probe ${probe}`, /^the probe refzero_(?:held_)?(\d+)\//, () =>
+      host.write(`${root}/kprobe_events`, `-:${probe}\n`),
+    );
+  }
+}
+
+/**
+ * Makes `instances/refzero-PID`, not yet tracing.
+ * @param purpose goes into its name, where one is not enough
+ */
+export function makeInstance(host: Host, root: string, undo: Undo, purpose = ''): Instance {
   const folder = `${root}/instances`;
   if (!host.exists(folder)) {
     throw cannot('RZ3102', `${root} has no instances`, 'Linux 3.10 or later has; is something else mounted there?');
   }
-  for (const name of tryList(host, folder)) {
-    const pid = Number(new RegExp(`^${PREFIX}(\\d+)$`).exec(name)?.[1] ?? Number.NaN);
-    if (Number.isNaN(pid) || host.alive(pid)) continue;
-    try {
-      host.rmdir(`${folder}/${name}`);
-      said(`took away ${name}, left by a recorder that was killed`);
-    } catch {
-      said(`${folder}/${name} is left from a recorder that was killed, and in use: rmdir it`);
-    }
-  }
-  const path = `${folder}/${PREFIX}${host.pid}`;
+  const path = `${folder}/${PREFIX}${purpose}${host.pid}`;
   try {
     host.mkdir(path);
   } catch (error) {

@@ -391,19 +391,84 @@ describe('when something fails on the way', () => {
 });
 
 describe('in place of page_ref events', () => {
-  it('functions are probed, in a system of our own, and the probes taken away', async () => {
+  beforeEach(() => {
     machine.put(`${TRACEFS}/kprobe_events`, 'p:mine/x y\n');
     machine.add('/proc/kallsyms', 'ffffffff81000000 T memunmap_pages\nffffffff82000000 D vmemmap_base\n');
+  });
+  const written = () =>
+    machine.writes.filter(([path]) => path.endsWith('kprobe_events')).map(([, text]) => text.trim());
+
+  it('functions are probed, in a system of our own, and the probes taken away', async () => {
     const { probes } = await run({ substitute: true });
     expect(probes).toEqual(expect.arrayContaining(['try_grab_page', '__put_page', 'memunmap_pages']));
-    const written = machine.writes.filter(([path]) => path.endsWith('kprobe_events')).map(([, text]) => text.trim());
-    expect(written).toContain(
+    expect(written()).toContain(
       'p:refzero_4711/__put_page __put_page page=$arg1:x64 count=+52($arg1):s32 vmemmap=@vmemmap_base:x64',
     );
-    const added = written.filter((line) => line.startsWith('p:')).map((line) => line.split(' ')[0].slice(2));
-    const taken = written.filter((line) => line.startsWith('-:')).map((line) => line.slice(2));
+    const added = written()
+      .filter((line) => line.startsWith('p:'))
+      .map((line) => line.split(' ')[0].slice(2));
+    const taken = written()
+      .filter((line) => line.startsWith('-:'))
+      .map((line) => line.slice(2));
     expect(taken).toEqual(added.reverse());
     const messages = (await openTrace(out)).recording.diagnostics.map(({ message }) => message);
     expect(messages).toContain('it has probes in place of page_ref events (--substitute)');
+  });
+
+  describe('on x86-64', () => {
+    beforeEach(() => {
+      machine.add('/proc/kallsyms', 'ffffffff81000010 T __x64_sys_write\n');
+      for (let pfn = 0x40000; pfn <= 0x4ffff; pfn++) machine.counts.set(pfn, [1, -1]);
+    });
+
+    it('the pages of devices that are held at the end are named, in the file too', async () => {
+      machine.counts.set(0x40605, [2, -1]);
+      // mapped twice, and nothing else; and counted, but of memory that is no device's
+      machine.counts.set(0x40700, [3, 1]);
+      machine.counts.set(0x50000, [9, -1]);
+      const { held } = await run({ substitute: true });
+      const page = { pfn: 0x40605, kind: 'fsdax', count: 2, idle: 1, mapped: 0 };
+      expect(held).toEqual({ looked: 65536, of: 65536, count: 1, more: false, pages: [page] });
+      expectUndone();
+      expect(machine.list(`${TRACEFS}/instances`)).toEqual([]);
+      expect(written().at(-1)).toBe('-:refzero_held_4711/held');
+      const { recording } = await openTrace(out);
+      expect(recording.diagnostics.map(({ message }) => message)).toContain(
+        'at its end a page of device memory was held: 0x40605 (fsdax) counted 2, idle 1',
+      );
+    });
+
+    it('none is, and a page that has no struct page is none', async () => {
+      for (let pfn = 0x48000; pfn <= 0x4ffff; pfn++) machine.counts.delete(pfn);
+      expect((await run({ substitute: true })).held).toMatchObject({ looked: 65536, count: 0, pages: [] });
+    });
+
+    it('--zone device limits the probes by the address of the page', async () => {
+      await run({ substitute: true, deviceOnly: true });
+      const filtered = machine.writes.map(([path]) => path).filter((path) => path.endsWith('/filter'));
+      expect(filtered).not.toContain('events/refzero_4711/memunmap_pages/filter');
+      expect(machine.writes).toContainEqual([
+        'events/refzero_4711/__put_page/filter',
+        '(page >= 0xffffdb1441000000 && page < 0xffffdb1441400000)',
+      ]);
+    });
+
+    it('nothing is asked on other machines, where the place of the memory map is not known', async () => {
+      machine.machine = 'aarch64';
+      expect((await run({ substitute: true })).held).toBeUndefined();
+    });
+  });
+
+  it('what a killed recorder left is taken away: its instances, then its probes', async () => {
+    machine.put(
+      `${TRACEFS}/kprobe_events`,
+      'p:mine/x y\np:refzero_98/__put_page __put_page\np:refzero_held_98/held __x64_sys_write\n',
+    );
+    machine.mkdir(`${TRACEFS}/instances/refzero-98`);
+    machine.mkdir(`${TRACEFS}/instances/refzero-held-98`);
+    await run();
+    expect(written()).toEqual(['-:refzero_98/__put_page', '-:refzero_held_98/held']);
+    expect(machine.list(`${TRACEFS}/instances`)).toEqual([]);
+    expect(said).toHaveLength(4);
   });
 });

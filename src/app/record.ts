@@ -9,17 +9,20 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from '../base/diagnostic.js';
+import { rangeOf } from '../conform/ranges.js';
+import { parseKernelVersion } from '../spec/kernel-version.js';
 import { noPageRef } from './record-advice.js';
 import { type Ended, runCommand, type Signals } from './record-command.js';
 import { enableEvents, eventsOf, filterText, type KernelEvent, type PfnSpan, parseSpan } from './record-events.js';
 import { Facts } from './record-facts.js';
 import { assemble, gather } from './record-file.js';
-import { cannot, codeOf, type Host, liveHost } from './record-host.js';
+import { type Held, MemoryMap } from './record-held.js';
+import { cannot, codeOf, type Host, liveHost, symbolsOf } from './record-host.js';
 import { Out } from './record-out.js';
 import { Pump } from './record-pump.js';
 import { type Settings, type SetupOptions, setUp, TaskNames } from './record-setup.js';
 import { addProbes } from './record-substitute.js';
-import { findTracefs, type Instance, makeInstance } from './record-tracefs.js';
+import { findTracefs, type Instance, makeInstance, removeLeftovers } from './record-tracefs.js';
 import { Undo } from './record-undo.js';
 
 export interface RecordOptions extends SetupOptions {
@@ -54,6 +57,8 @@ export interface RecordResult {
   lost: { overrun: number; dropped: number };
   /** probes in place of page_ref events */
   probes: readonly string[];
+  /** pages of devices that were held at the end, where the kernel could be asked */
+  held: Held | undefined;
   /** why there is no recording, or only the beginning of one */
   failure: string | undefined;
   /** what could not be undone, and is */
@@ -75,6 +80,8 @@ interface Plan {
   spans: readonly PfnSpan[];
   /** functions that are probed in place of page_ref events */
   probes: readonly string[];
+  /** what the kernel keeps of its pages, where it can be read */
+  map: MemoryMap | undefined;
   settings: Settings;
 }
 
@@ -137,11 +144,14 @@ class Session {
     const spans = options.pfn.map(parseSpan);
     const root = findTracefs(host, undo);
     if (options.deviceOnly) spans.push(...this.deviceSpans());
+    removeLeftovers(host, root, hooks.said);
+    const symbols = options.substitute ? symbolsOf(host) : undefined;
+    const map = symbols && MemoryMap.open(host, root, symbols, undo);
     // before the instance, so that they are taken away after it: what is in use stays
-    const probes = options.substitute ? addProbes(host, root, undo) : undefined;
-    const instance = makeInstance(host, root, undo, hooks.said);
+    const probes = symbols && addProbes(host, root, symbols, undo);
+    const instance = makeInstance(host, root, undo);
     const events = this.eventsOf(instance, probes?.system);
-    const plan: Plan = { events, spans, probes: probes?.functions ?? [], settings: setUp(instance, options) };
+    const plan: Plan = { events, spans, probes: probes?.functions ?? [], map, settings: setUp(instance, options) };
     const out = new Out(options.out, options.force);
     let kept = false;
     try {
@@ -156,22 +166,23 @@ class Session {
 
   private async into(out: Out, instance: Instance, plan: Plan): Promise<RecordResult> {
     const { options, undo, host } = this;
-    const { settings, probes } = plan;
+    const { settings, probes, map } = plan;
     const { capacity, pageSize } = settings;
     const pump = new Pump(instance, { out: options.out, capacity, pageSize, text: options.text });
     undo.add('the streams of the ring buffers are still open', () => pump.close());
     try {
       const names = new TaskNames(instance);
-      enableEvents(instance, plan.events, plan.spans);
+      enableEvents(instance, plan.events, plan.spans, map && ((pfn) => map.address(pfn)));
       const ended = await this.capture(instance, pump, names);
       // the file is made when the machine is as it was
       const gathered = gather(instance, plan.events, names);
+      const held = ended.failure === undefined ? this.heldPages(map) : undefined;
       const notUndone = undo.run();
       const sum = (pick: 'overrun' | 'dropped' | 'taken') => gathered.stats.reduce((all, stat) => all + stat[pick], 0);
       const lost = { overrun: sum('overrun'), dropped: sum('dropped') };
       let complete = ended.failure === undefined && !this.broken;
       if (complete) {
-        const machine = { json: this.factsJson(plan, lost), uname: this.facts.uname, little: host.little };
+        const machine = { json: this.factsJson(plan, lost, held), uname: this.facts.uname, little: host.little };
         const making = assemble(out, gathered, machine, pageSize, pump.parts, () => this.checkInterrupt());
         await making.catch((error) => {
           this.fail(error);
@@ -181,7 +192,7 @@ class Session {
       const { failure } = this;
       const [bytes, records] = [pump.bytes, sum('taken')];
       const file = complete ? options.out : undefined;
-      return { ended, file, bytes, records, settings, lost, probes, failure, notUndone };
+      return { ended, file, bytes, records, settings, lost, probes, held, failure, notUndone };
     } finally {
       for (const { path } of pump.parts) rmSync(path, { force: true });
     }
@@ -250,6 +261,17 @@ class Session {
     if (instance.has('trace_marker')) instance.write('trace_marker', `refzero: ${text}\n`.slice(0, 1000));
   }
 
+  /** Of all device memory that is there at the end. */
+  private heldPages(map: MemoryMap | undefined): Held | undefined {
+    const kernel = parseKernelVersion(this.facts.release);
+    if (map === undefined || kernel === undefined || this.broken) return undefined;
+    this.facts.learn();
+    const ranges = this.facts.deviceRanges.flatMap(({ first_pfn, last_pfn, type }) => {
+      return rangeOf(first_pfn, last_pfn, type) ?? [];
+    });
+    return ranges.length === 0 ? undefined : map.held(ranges, kernel);
+  }
+
   private checkInterrupt(): void {
     if (this.interrupted) throw new Interrupted();
   }
@@ -276,13 +298,13 @@ class Session {
   }
 
   /** What the file says of itself: whoever judges it must know what it does not hold. */
-  private factsJson({ events, spans, probes, settings }: Plan, lost: RecordResult['lost']): string {
+  private factsJson({ events, spans, probes, settings }: Plan, lost: RecordResult['lost'], held?: Held): string {
     const { command, stacks, pids } = this.options;
     const names = events.map(({ system, name }) => `${system}:${name}`);
     const stopped = this.failure;
     const filter = filterText(spans);
     this.facts.learn();
-    const recorder = { command, events: names, filter, pids, stacks, probes, ...settings, lost, stopped };
+    const recorder = { command, events: names, filter, pids, stacks, probes, ...settings, lost, held, stopped };
     return this.facts.json({ recorder });
   }
 }

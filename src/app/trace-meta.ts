@@ -66,7 +66,7 @@ export function ownMeta(recording: Recording, file: string): Meta | undefined {
 }
 
 /** What the recorder was told to leave out. */
-function limits({ pids, filter, stopped, probes }: Record<string, unknown>, recording: Recording): void {
+function limits({ pids, filter, stopped, probes, held }: Record<string, unknown>, recording: Recording): void {
   const note = (message: string, hint: string) => recording.diagnostics.push({ code: 'RZ3019', message, hint });
   if (Array.isArray(pids) && pids.length > 0) {
     const hint = 'what others took and gave back is missing: record without --pid';
@@ -84,6 +84,16 @@ function limits({ pids, filter, stopped, probes }: Record<string, unknown>, reco
   if (Array.isArray(probes) && probes.length > 0) {
     const hint = 'who freed a page is in it, its count is not: nobody can be accused';
     note('it has probes in place of page_ref events (--substitute)', hint);
+  }
+  const { count, pages } = object(held);
+  if (typeof count === 'number' && count > 0 && Array.isArray(pages)) {
+    const named = pages.slice(0, 8).map((page) => {
+      const { pfn, kind, count: counted, idle, mapped } = object(page);
+      return `0x${Number(pfn).toString(16)} (${kind}) counted ${counted}, idle ${idle}${mapped ? `, mapped ${mapped}` : ''}`;
+    });
+    const hint = 'that is from the kernel itself: somebody held them, or holds them still';
+    const many = count === 1 ? 'a page' : `${count} pages`;
+    note(`at its end ${many} of device memory ${count === 1 ? 'was' : 'were'} held: ${named.join('; ')}`, hint);
   }
 }
 

@@ -16,6 +16,7 @@ const RESULT: RecordResult = {
   settings: { buffers: 64 * MIB, capacity: 32 * MIB, pageSize: 4096, clock: 'local' },
   lost: { overrun: 0, dropped: 0 },
   probes: [],
+  held: undefined,
   failure: undefined,
   notUndone: [],
 };
@@ -39,6 +40,16 @@ it('what was lost, and the size that would have held it', () => {
   // 20 MiB and ten times as much again, and half of that to spare
   expect(text).toContain('to lose nothing: --buffer 384M, or record less:');
   expect(text).not.toContain('nothing was lost');
+});
+
+it('which pages of devices are held at the end', () => {
+  const page = { pfn: 0x40605, kind: 'fsdax', count: 3, idle: 1, mapped: 1 } as const;
+  const held = { looked: 65536, of: 65536, count: 1, more: false, pages: [page] };
+  const all = 'of 65,536 pages of device memory';
+  expect(told({ held })).toContain(`HELD at the end: 1 ${all}: 0x40605 (fsdax) counts 3, idle 1, mapped 1\n`);
+  expect(told({ held: { ...held, count: 0, pages: [] } })).toContain(`${all}, none counts more at the end than`);
+  const many = { ...held, of: 1 << 30, count: 900, more: true, pages: new Array(32).fill(page) };
+  expect(told({ held: many })).toMatch(/at least 900 of the first 65,536 pages .*mapped 1; \.\.\.\n/s);
 });
 
 it('why there is no file, or only its beginning, and what was left behind', () => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What came of a recording, in a few lines: what is in the file, what was lost and what to do about it. */
 import type { RecordResult } from '../app/record.js';
+import type { Held, HeldPage } from '../app/record-held.js';
 import { grouped, hang, type Screen } from './terminal.js';
 
 const MIB = 1 << 20;
@@ -24,6 +25,7 @@ export function renderRecord(result: RecordResult, screen: Screen): string {
     for (const text of lossLines(result)) line(text, style.bad);
     if (result.lost.overrun + result.lost.dropped === 0 && failure === undefined) line('nothing was lost');
     if (result.probes.length > 0) line(`in place of page_ref events: probes on ${result.probes.join(', ')}`);
+    if (result.held !== undefined) for (const text of heldLines(result.held)) line(text);
     line(`next: refzero trace ${file}`);
   }
   for (const text of notUndone) line(`not undone: ${text}`, style.bad);
@@ -46,6 +48,16 @@ function lossLines({ lost, records, bytes, settings }: RecordResult): string[] {
     `LOST ${grouped(all)} records, ${share} %: ${how}; what the file says of pages is weaker by that`,
     `to lose nothing: --buffer ${size}M, or record less: --zone device, --pfn FROM..TO, --no-stacks`,
   ];
+}
+
+/** Counts of device pages at the end, as the kernel has them. */
+function heldLines({ looked, of, count, more, pages }: Held): string[] {
+  const all = `${looked < of ? 'the first ' : ''}${grouped(looked)} pages of device memory`;
+  if (count === 0) return [`of ${all}, none counts more at the end than an idle page and its mappings`];
+  const pageText = ({ pfn, kind, count: counts, idle, mapped }: HeldPage) =>
+    `0x${pfn.toString(16)} (${kind}) counts ${counts}, idle ${idle}${mapped > 0 ? `, mapped ${mapped}` : ''}`;
+  const named = `${pages.slice(0, 8).map(pageText).join('; ')}${count > Math.min(8, pages.length) ? '; ...' : ''}`;
+  return [`HELD at the end: ${more ? 'at least ' : ''}${grouped(count)} of ${all}: ${named}`];
 }
 
 function megabytes(bytes: number): string {

@@ -9,12 +9,14 @@ type Reason = Suspect['reasons'][number];
 type Unjudged = Verdict['unjudged'][number]['reason'];
 
 /** @returns the verdict of `refzero trace FILE`, ended by a newline */
-export function renderVerdict({ verdict, unit, lost }: TraceReport, screen: Screen): string {
+export function renderVerdict({ verdict, unit, lost, kinds }: TraceReport, screen: Screen): string {
   const { style, width } = screen;
   const { suspects, weaker } = verdict;
-  const lines = [
-    suspects.length === 0 ? style.good('verdict: nobody is accused') : style.bad(`verdict: ${stories(suspects)}`),
-  ];
+  const counted = kinds.some(({ name }) => /^(?:page|folio)_ref_/.test(name));
+  const none = counted
+    ? style.good('verdict: nobody is accused')
+    : style.warn('verdict: none, since no event in it tells what a page counts');
+  const lines = [suspects.length === 0 ? none : style.bad(`verdict: ${stories(suspects)}`)];
   for (const suspect of suspects) lines.push('', ...suspectLines(suspect, verdict, unit, screen));
   if (weaker.length > 0) lines.push('', style.warn(`weaker, no accusation: ${stories(weaker)}`));
   for (const suspect of weaker) lines.push('', ...suspectLines(suspect, verdict, unit, screen));

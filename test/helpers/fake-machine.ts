@@ -14,6 +14,9 @@ import { Notes } from '../../src/trace/recording.js';
 export const TRACEFS = '/sys/kernel/tracing';
 const PID = 4711;
 export const INSTANCE = `${TRACEFS}/instances/refzero-${PID}`;
+const HELD = `${TRACEFS}/instances/refzero-held-${PID}`;
+/** where its memory map begins, as with KASLR */
+const MAP = 0xffffdb1440000000n;
 
 const HEADER_PAGE =
   '\tfield: u64 timestamp;\toffset:0;\tsize:8;\tsigned:0;\n' +
@@ -60,6 +63,8 @@ export class FakeMachine implements Host {
   /** refuse what matches: [what is done, path, errno] */
   readonly refuse: ['read' | 'write' | 'list' | 'mkdir' | 'rmdir' | 'pull', RegExp, string][] = [];
   mountFailure: string | undefined;
+  /** count and mapcount of pages that have a struct page */
+  readonly counts = new Map<number, [number, number]>();
   mounted = 0;
   unmounted = 0;
   readonly root = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'refzero-machine-'));
@@ -141,7 +146,10 @@ export class FakeMachine implements Host {
     this.check('write', path);
     if (!existsSync(this.at(path))) throw failure('ENOENT', path);
     const probe = /^p:(\S+) /.exec(text)?.[1];
-    if (probe !== undefined) this.source.formats.set(probe, `name: ${probe.split('/')[1]}\nID: 9999\nformat:\n`);
+    if (probe !== undefined) {
+      const fields = [...text.matchAll(/ (\w+)=/g)].map(([, name]) => `\tfield:u64 ${name};\toffset:16;\tsize:8;\n`);
+      this.source.formats.set(probe, `name: ${probe.split('/')[1]}\nID: 9999\nformat:\n${fields.join('')}`);
+    }
     if (!path.endsWith('/trace_clock')) writeFileSync(this.at(path), text);
   }
   list(path: string): string[] {
@@ -158,6 +166,7 @@ export class FakeMachine implements Host {
     for (const name of ['tracing_on', 'buffer_size_kb', 'set_event_pid', 'trace_marker', 'trace_pipe']) {
       this.put(`${path}/${name}`, '');
     }
+    if (path === HELD) this.put(`${path}/trace`, '# tracer: nop\n');
     this.put(`${path}/trace_clock`, '[local] global counter mono\n');
     for (const option of ['overwrite', 'stacktrace', 'event-fork']) this.put(`${path}/options/${option}`, '0');
     for (const [cpu, pages] of this.source.pages.entries()) {
@@ -194,6 +203,19 @@ export class FakeMachine implements Host {
   close(stream: number): void {
     this.streams.delete(stream);
     this.live.close(stream);
+  }
+  /** What the probe on write(2) makes of it, as Linux 6.1 prints that. */
+  toNowhere(bytes: Uint8Array): void {
+    if (!this.exists(`${HELD}/trace`)) return;
+    const at = new DataView(bytes.buffer).getBigUint64(0, true);
+    const least = /c0 > (\d+)/.exec(this.text(`${HELD}/events/refzero_held_${PID}/held/filter`))?.[1];
+    const first = Number((at - MAP) / 64n);
+    const pages = Array.from({ length: 16 }, (_, page) => this.counts.get(first + page) ?? [7, 7]);
+    if (least !== undefined && pages.every(([count]) => count <= Number(least))) return;
+    const words = pages.map(([count, mapcount], page) => `c${page}=${count} m${page}=${mapcount}`).join(' ');
+    const there = this.counts.has(first) ? '""' : '(fault)';
+    const line = `held: (__x64_sys_write+0x0/0x20) at=0x${at.toString(16)} ${words} there=${there} base=0x${MAP.toString(16)}`;
+    this.add(`${HELD}/trace`, `            node-${PID}    [001] d..1.    52.000001: ${line}\n`);
   }
   alive(pid: number): boolean {
     return pid === PID;
