@@ -133,10 +133,15 @@ stock_check() {
   try -o /tmp/none.dat -- true; ls /tmp/none.dat
   try $sub -o /out/stock.dat -- wl fsdax-leak /mnt/dax /scratch/o
   refzero trace /out/stock.dat
-  try $sub -o /out/stock-device.dat --zone device -e dax -- wl fsdax-leak /mnt/dax /scratch/o
-  refzero trace /out/stock-device.dat
-  try $sub -o /out/stock.txt --text -- wl gup /dev/nvme0n1 1
+  try $sub -o /out/stock.txt --text --zone device -- wl fsdax-leak /mnt/dax /scratch/o
   refzero trace /out/stock.txt
+}
+
+# and how it ends there, who may not, and what it says then
+stock_ends() {
+  sub="-f --substitute"
+  leak_load; dax_mount
+  left
   try $sub -o /tmp/a.dat --no-stacks -- sh -c 'exit 7'
   try $sub -o /tmp/a.dat -- /nowhere
   try $sub -o /tmp/a.dat -- /etc
@@ -193,6 +198,7 @@ one() {
     large) $rec large$sfx wl large /scratch "$SCALE" ;;
     record-check) [ "$V" = stacks ] || record_check > /out/record-check.log 2>&1; rc=$? ;;
     stock-check) [ "$V" = stacks ] || stock_check > /out/stock-check.log 2>&1; rc=$? ;;
+    stock-ends) [ "$V" = stacks ] || stock_ends > /out/stock-ends.log 2>&1; rc=$? ;;
     *) echo "no workload $1"; rc=2 ;;
   esac
 }

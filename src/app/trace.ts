@@ -17,6 +17,7 @@ import type { Trust } from '../conform/trust.js';
 import { judge, type Verdict } from '../conform/verdict.js';
 import { type KernelVersion, parseKernelVersion } from '../spec/kernel-version.js';
 import { kindExists } from '../spec/rest.js';
+import { withoutTracer } from '../spec/tracer-frames.js';
 import { describe } from '../trace/describe.js';
 import type { Container } from '../trace/read.js';
 import type { BufferSummary, CpuSummary, Recording } from '../trace/recording.js';
@@ -250,7 +251,7 @@ export function pageOf(trace: OpenTrace, pfnText: string, narrow?: Narrow): Page
 
 /** The events of one kind by their format file, at most `limit`. @throws InputError for a name that does not occur */
 export function eventsNamed({ recording, file }: OpenTrace, name: string, limit: number): EventLine[] {
-  const { events, kinds, comms, timeBase } = recording;
+  const { events, kinds, comms, stacks, timeBase } = recording;
   if (!kinds.some((kind) => kind.name === name)) {
     const hint = `it has ${kinds.map((kind) => kind.name).join(', ')}`;
     throw new InputError({ code: 'RZ3016', message: `${file} has no event ${JSON.stringify(name)}`, hint });
@@ -260,7 +261,8 @@ export function eventsNamed({ recording, file }: OpenTrace, name: string, limit:
     if (kinds[events.kind(row)].name !== name) continue;
     const time = timeBase + BigInt(Math.round(events.time[row]));
     const [cpu, pid] = [events.cpu(row), events.pid(row)];
-    lines.push({ time, cpu, pid, comm: comms.text(events.comm(row)), fields: describe(recording, row) });
+    const stack = events.stack(row) < 0 ? undefined : withoutTracer(stacks.frames(events.stack(row)));
+    lines.push({ time, cpu, pid, comm: comms.text(events.comm(row)), fields: describe(recording, row), stack });
   }
   return lines;
 }
@@ -271,4 +273,6 @@ export interface EventLine {
   pid: number;
   comm: string;
   fields: string;
+  /** its call path, innermost first, where it has one */
+  stack: string[] | undefined;
 }

@@ -255,11 +255,13 @@ export function timeText(time: bigint, unit: 'ns' | 'ticks', decimals: 6 | 9 = 6
 }
 
 /** @returns the events of one kind with all their fields, ended by a newline */
-export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { width }: Screen): string {
-  const texts = lines.flatMap(({ time, cpu, pid, comm, fields }) => {
+export function renderEvents(lines: readonly EventLine[], trace: OpenTrace, { style, width }: Screen): string {
+  const texts = lines.flatMap(({ time, cpu, pid, comm, fields, stack }) => {
     const task = clean(`${comm === '' ? '<...>' : comm}-${pid}`);
     const head = `${timeText(time, trace.recording.unit)} ${String(cpu).padStart(3)} ${task}`;
-    return [head, ...wrap(clean(fields), width - 18).map((line) => `${' '.repeat(18)}${line}`)];
+    const below = (text: string) => wrap(text, width - 18).map((line) => `${' '.repeat(18)}${line}`);
+    const path = stack === undefined || stack.length === 0 ? [] : below(stack.map(clean).join(' < ')).map(style.dim);
+    return [head, ...below(clean(fields)), ...path];
   });
   return `${texts.join('\n')}\n`;
 }

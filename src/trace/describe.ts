@@ -15,7 +15,18 @@ export function describe(recording: Recording, row: number): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const own = format.fields.filter(({ name }) => !name.startsWith('common_'));
   if (own.length === 0) return hex(bytes);
-  return own.map((field) => `${field.name}=${fieldText(field, bytes, view, little)}`).join(' ');
+  const texts = own.map((field) => `${field.name}=${fieldText(field, bytes, view, little)}`);
+  return [...pageNumber(own, view, little), ...texts].join(' ');
+}
+
+/** Of a probe of `refzero record --substitute`, which has the address of a struct page and of that of page 0. */
+function pageNumber(fields: readonly FormatField[], view: DataView, little: boolean): string[] {
+  const [page, base] = ['page', 'vmemmap'].map((name) =>
+    fields.find((field) => field.name === name && field.size === 8),
+  );
+  if (!page || !base || Math.max(page.offset, base.offset) + 8 > view.byteLength) return [];
+  const bytes = view.getBigUint64(page.offset, little) - view.getBigUint64(base.offset, little);
+  return bytes >= 0n ? [`pfn=0x${(bytes / 64n).toString(16)}`] : [];
 }
 
 /** The columns of an event of pages; its record is not kept. */
