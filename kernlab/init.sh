@@ -93,7 +93,10 @@ left() {
   cd $T; echo "left: instances=[$(ls instances)] probes=[$(cat kprobe_events)] events=[$(cat set_event)] on=$(cat tracing_on) clock=$(cat trace_clock | grep -o '\[.*\]') buffer=$(cat buffer_size_kb) options=$(cat trace_options | md5sum | cut -c1-8)"; cd /
 }
 # waits until a recorder records
-began() { until cat $T/instances/refzero-[0-9]*/tracing_on 2>/dev/null | grep -q 1; do sleep 1; done; sleep 2; }
+began() {
+  for t in $(seq 90); do cat $T/instances/refzero-[0-9]*/tracing_on 2>/dev/null | grep -q 1 && break; sleep 1; done
+  sleep 2
+}
 try() { echo; echo "\$ refzero record $*"; refzero record "$@"; echo "exit $?"; left; }
 record_check() {
   leak_load; dax_mount
@@ -155,6 +158,12 @@ nobody:x:65534:65534::/:/bin/sh' > /etc/passwd
   echo; echo '$ tracefs not mounted'
   umount $T; refzero record $sub -o /tmp/a.dat -- true; echo "exit $?"; grep tracefs /proc/mounts
   mount -t tracefs none $T; left
+}
+
+# signals, and what a locked down kernel says; nothing can be recorded after that
+stock_signals() {
+  sub="-f --substitute"
+  dax_mount; mkdir -p /dev/pts; mount -t devpts none /dev/pts; chmod 666 /dev/ptmx
   echo; echo '$ Ctrl-C at a terminal'
   (began; printf '\003'; sleep 15) | script -q -c 'refzero record -f --substitute -o /tmp/c.dat -- sleep 90; echo "exit $?"' /tmp/typed
   left; ls -l /tmp/c.dat
@@ -198,6 +207,7 @@ one() {
     large) $rec large$sfx wl large /scratch "$SCALE" ;;
     record-check) [ "$V" = stacks ] || record_check > /out/record-check.log 2>&1; rc=$? ;;
     stock-check) [ "$V" = stacks ] || stock_check > /out/stock-check.log 2>&1; rc=$? ;;
+    stock-signals) [ "$V" = stacks ] || stock_signals > /out/stock-signals.log 2>&1; rc=$? ;;
     stock-ends) [ "$V" = stacks ] || stock_ends > /out/stock-ends.log 2>&1; rc=$? ;;
     *) echo "no workload $1"; rc=2 ;;
   esac

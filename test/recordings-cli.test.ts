@@ -109,6 +109,8 @@ test('the same as data', async () => {
   expect(Math.round(page.events[0].time / 1000)).toBe(17155080);
   const [event] = JSON.parse(await trace(...LEAK, '--event', 'print', '--limit', '1', '--json'));
   expect(event.fields).toMatch(/^ip=0x[0-9a-f]+ buf=/);
+  const [fault] = JSON.parse(await trace(...LEAK, '--event', 'dax_pte_fault', '--limit', '1', '--json'));
+  expect(fault.stack).toEqual(expect.arrayContaining(['handle_mm_fault']));
 });
 
 test('ranges and kernel by hand', async () => {

@@ -25,7 +25,7 @@ const SHAPES: (Shape & { name: string })[] = [
   { name: 'big endian, 32 bits', little: false, longSize: 4, pageSize: 65536 },
 ];
 
-const ID = { mod: 300, stack: 4, odd: 77 };
+const ID = { mod: 300, stack: 4, odd: 77, probe: 78 };
 
 /** Formats for a machine: pfn, flags and mapping are longs. */
 function systems({ longSize }: Shape): DatParts['systems'] {
@@ -62,6 +62,10 @@ function systems({ longSize }: Shape): DatParts['systems'] {
           ['u16', 'small', 8, 2],
           ['__data_loc char[]', 'text', 12, 4],
           ['s64', 'wide', 16, 8],
+        ]),
+        formatText('try_grab_page', ID.probe, [
+          ['u64', 'page', 8, 8],
+          ['u64', 'vmemmap', 16, 8],
         ]),
       ],
     },
@@ -180,9 +184,11 @@ describe.each(SHAPES)('$name', (shape) => {
     const pages = pageOf(shape, 1n, [
       { delta: 0, payload: odd },
       { delta: 0, payload: head(999).u32(1).done() },
+      { delta: 0, payload: head(ID.probe).u64(0xffc553e201018140n).u64(0xffc553e200000000n).done() },
     ]);
     const recording = open(partsOf(shape, [{ cpu: 0, pages }]));
-    expect(countsOf(recording)).toEqual({ never_heard_of: 1, 'event#999': 1 });
+    expect(countsOf(recording)).toEqual({ never_heard_of: 1, 'event#999': 1, try_grab_page: 1 });
+    expect(describeEvent(recording, 2)).toMatch(/^pfn=0x40605 page=/);
     expect(describeEvent(recording, 0)).toBe('small=513 text=hi wide=-2');
     expect(recording.events.pid(1)).toBe(7);
     expect(recording.diagnostics.map(({ code }) => code)).toEqual(['RZ3005']);

@@ -42,9 +42,9 @@ export function noPageRef(host: Host, root: string): InputError {
       ? `${root}/events has no page_ref although CONFIG_DEBUG_PAGE_REF is set; is it of another kernel?`
       : `Linux ${release} was built without CONFIG_DEBUG_PAGE_REF${known}: no event tells when a reference count changes`;
   const hint =
-    'most distributions leave it out, as Debian does: build a kernel with it (scripts/config -e DEBUG_PAGE_REF; it costs some ' +
-    '30 kB and nothing while it is off), or boot one in QEMU (kernlab/), see docs/recording.md. On this kernel, ' +
-    '--substitute records what is left: allocation and freeing, and probes on the functions that take and put and are not ' +
-    'inlined. It shows who took and freed a page, not its count';
+    'on this kernel, refzero record --substitute tells which pages of device memory are held (x86-64), and who pinned, ' +
+    'unpinned and freed pages, by probes on the functions that are not inlined; not who took each reference. For that, build ' +
+    'a kernel with CONFIG_DEBUG_PAGE_REF (scripts/config -e DEBUG_PAGE_REF; it costs some 30 kB and nothing while it is ' +
+    'off; most distributions leave it out, as Debian does), or boot one in QEMU (kernlab/): see docs/recording.md';
   return cannot('RZ3103', why, hint);
 }

@@ -7,7 +7,7 @@
  * cannot: get_page() and put_page() elsewhere are inlined, so counts cannot be rebuilt and nobody can be accused.
  */
 import { REFCOUNT } from './record-held.js';
-import type { Host, Symbols } from './record-host.js';
+import { type Host, type Symbols, tryText } from './record-host.js';
 import type { Undo } from './record-undo.js';
 
 interface Probe {
@@ -71,4 +71,16 @@ export function addProbes(host: Host, root: string, has: Symbols, undo: Undo): S
     }
   }
   return { system: functions.length > 0 ? system : undefined, functions };
+}
+
+/**
+ * How often a probe was passed by while the kernel was in another one, of those that `addProbes` added. Ask before they are taken
+ * away: nothing but kprobe_profile counts it.
+ */
+export function missedHits(host: Host, root: string, functions: readonly string[]): number {
+  let missed = 0;
+  for (const [, name, count] of tryText(host, `${root}/kprobe_profile`).matchAll(/^ *(\S+) +\d+ +(\d+)/gm)) {
+    if (functions.includes(name)) missed += Number(count);
+  }
+  return missed;
 }

@@ -165,7 +165,7 @@ describe('a recording', () => {
     const stats = machine.at(`${INSTANCE}/per_cpu/cpu1/stats`);
     const text = statsText({ overrun: 1000, dropped: 7, read: 5000 });
     const result = await run({ command: sh(`printf '${text}' > ${stats}`) });
-    expect(result.lost).toEqual({ overrun: 1000, dropped: 7 });
+    expect(result.lost).toEqual({ overrun: 1000, dropped: 7, missed: 0 });
     expect(reportOf(await openTrace(out)).lost).toMatchObject({ overrun: 1000, dropped: 7 });
   });
 });
@@ -399,7 +399,10 @@ describe('in place of page_ref events', () => {
     machine.writes.filter(([path]) => path.endsWith('kprobe_events')).map(([, text]) => text.trim());
 
   it('functions are probed, in a system of our own, and the probes taken away', async () => {
-    const { probes } = await run({ substitute: true });
+    const profile = (name: string) => `  ${name.padEnd(44)}              24               3\n`;
+    machine.put(`${TRACEFS}/kprobe_profile`, profile('try_grab_page') + profile('of_somebody'));
+    const { probes, lost } = await run({ substitute: true });
+    expect(lost.missed).toBe(3);
     expect(probes).toEqual(expect.arrayContaining(['try_grab_page', '__put_page', 'memunmap_pages']));
     expect(written()).toContain(
       'p:refzero_4711/__put_page __put_page page=$arg1:x64 count=+52($arg1):s32 vmemmap=@vmemmap_base:x64',

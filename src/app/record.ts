@@ -21,7 +21,7 @@ import { cannot, codeOf, type Host, liveHost, symbolsOf } from './record-host.js
 import { Out } from './record-out.js';
 import { Pump } from './record-pump.js';
 import { type Settings, type SetupOptions, setUp, TaskNames } from './record-setup.js';
-import { addProbes } from './record-substitute.js';
+import { addProbes, missedHits } from './record-substitute.js';
 import { findTracefs, type Instance, makeInstance, removeLeftovers } from './record-tracefs.js';
 import { Undo } from './record-undo.js';
 
@@ -54,7 +54,8 @@ export interface RecordResult {
   /** ring-buffer records: events, stacks and marks */
   records: number;
   settings: Settings;
-  lost: { overrun: number; dropped: number };
+  /** `missed`: hits of probes that the kernel passed by */
+  lost: { overrun: number; dropped: number; missed: number };
   /** probes in place of page_ref events */
   probes: readonly string[];
   /** pages of devices that were held at the end, where the kernel could be asked */
@@ -177,9 +178,10 @@ class Session {
       // the file is made when the machine is as it was
       const gathered = gather(instance, plan.events, names);
       const held = ended.failure === undefined ? this.heldPages(map) : undefined;
+      const missed = missedHits(host, instance.root, probes);
       const notUndone = undo.run();
       const sum = (pick: 'overrun' | 'dropped' | 'taken') => gathered.stats.reduce((all, stat) => all + stat[pick], 0);
-      const lost = { overrun: sum('overrun'), dropped: sum('dropped') };
+      const lost = { overrun: sum('overrun'), dropped: sum('dropped'), missed };
       let complete = ended.failure === undefined && !this.broken;
       if (complete) {
         const machine = { json: this.factsJson(plan, lost, held), uname: this.facts.uname, little: host.little };

@@ -82,7 +82,8 @@ function limits({ pids, filter, stopped, probes, held }: Record<string, unknown>
     note(`it ends before the command did: ${stopped}`, 'what was given back later is missing');
   }
   if (Array.isArray(probes) && probes.length > 0) {
-    const hint = 'who freed a page is in it, its count is not: nobody can be accused';
+    const hint =
+      'it tells who pinned, unpinned and freed, but not what a page counted meanwhile: nobody can be accused';
     note('it has probes in place of page_ref events (--substitute)', hint);
   }
   const { count, pages } = object(held);
@@ -91,7 +92,7 @@ function limits({ pids, filter, stopped, probes, held }: Record<string, unknown>
       const { pfn, kind, count: counted, idle, mapped } = object(page);
       return `0x${Number(pfn).toString(16)} (${kind}) counted ${counted}, idle ${idle}${mapped ? `, mapped ${mapped}` : ''}`;
     });
-    const hint = 'that is from the kernel itself: somebody held them, or holds them still';
+    const hint = 'read from the kernel at the end of the recording: somebody held it, and may hold it still';
     const many = count === 1 ? 'a page' : `${count} pages`;
     note(`at its end ${many} of device memory ${count === 1 ? 'was' : 'were'} held: ${named.join('; ')}`, hint);
   }

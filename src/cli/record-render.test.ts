@@ -14,7 +14,7 @@ const RESULT: RecordResult = {
   bytes: 20 * MIB,
   records: 90_000,
   settings: { buffers: 64 * MIB, capacity: 32 * MIB, pageSize: 4096, clock: 'local' },
-  lost: { overrun: 0, dropped: 0 },
+  lost: { overrun: 0, dropped: 0, missed: 0 },
   probes: [],
   held: undefined,
   failure: undefined,
@@ -35,11 +35,14 @@ it('what is in the file, and what to do next', () => {
 });
 
 it('what was lost, and the size that would have held it', () => {
-  const text = told({ lost: { overrun: 810_000, dropped: 90_000 } });
+  const text = told({ lost: { overrun: 810_000, dropped: 90_000, missed: 0 } });
   expect(text).toContain('LOST 900,000 records, 90.9 %: 810,000 overwritten before they were saved, 90,000 dropped;');
   // 20 MiB and ten times as much again, and half of that to spare
   expect(text).toContain('to lose nothing: --buffer 384M, or record less:');
   expect(text).not.toContain('nothing was lost');
+  const missed = told({ lost: { overrun: 0, dropped: 0, missed: 11 } });
+  expect(missed).toContain('LOST 11 hits of probes');
+  expect(missed).not.toContain('nothing was lost');
 });
 
 it('which pages of devices are held at the end', () => {

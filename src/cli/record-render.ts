@@ -23,7 +23,9 @@ export function renderRecord(result: RecordResult, screen: Screen): string {
     const buffers = `ring buffers of ${megabytes(settings.buffers)}, clock ${settings.clock}`;
     line(`${grouped(records)} records (events, stacks, marks), ${megabytes(bytes)} in ${file}; ${buffers}`);
     for (const text of lossLines(result)) line(text, style.bad);
-    if (result.lost.overrun + result.lost.dropped === 0 && failure === undefined) line('nothing was lost');
+    const { overrun, dropped, missed } = result.lost;
+    if (missed > 0) line(`LOST ${grouped(missed)} hits of probes: the kernel was in another one`, style.bad);
+    if (overrun + dropped + missed === 0 && failure === undefined) line('nothing was lost');
     if (result.probes.length > 0) line(`in place of page_ref events: probes on ${result.probes.join(', ')}`);
     if (result.held !== undefined) for (const text of heldLines(result.held)) line(text);
     line(`next: refzero trace ${file}`);

@@ -31,11 +31,13 @@ interface Flags {
 const RECORDING_FAILED = 125;
 
 const NOTES = `
-Everything is recorded in an instance of tracefs of its own and taken back at the end, also after Ctrl-C. It needs root and a kernel
-with CONFIG_DEBUG_PAGE_REF; docs/recording.md leads from nothing to an answer.
+Everything is recorded in an instance of tracefs of its own and taken back at the end, also after Ctrl-C. It needs root, and a
+kernel with CONFIG_DEBUG_PAGE_REF to tell who holds a page. On others, --substitute records who pinned, unpinned and freed, and names
+the pages of device memory that are held at the end. docs/recording.md leads from nothing to an answer.
 
 Examples:
   sudo refzero record -- ./run-my-test                     writes refzero.dat; then: refzero trace refzero.dat
+  sudo refzero record --substitute --zone device -- ./run-my-test         the same on a kernel of a distribution
   sudo refzero record --zone device -- ./run-my-test       only pages of device memory
   sudo refzero record --pfn 0x40000..0x50000 -e dax -- …   only these pages, and the events of fs-dax
   sudo refzero record -o idle.dat -- sleep 10              whatever happens in ten seconds

@@ -11,22 +11,18 @@ export function describe(recording: Recording, row: number): string {
   const bytes = extras.get(events.extra(row));
   const { format, has } = kinds[events.kind(row)];
   if (has & HAS.pfn) return pageFields(recording, row, has);
-  if (!format) return textOf(bytes).trimEnd();
+  if (!format) return withPageNumber(textOf(bytes).trimEnd());
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const own = format.fields.filter(({ name }) => !name.startsWith('common_'));
   if (own.length === 0) return hex(bytes);
-  const texts = own.map((field) => `${field.name}=${fieldText(field, bytes, view, little)}`);
-  return [...pageNumber(own, view, little), ...texts].join(' ');
+  return withPageNumber(own.map((field) => `${field.name}=${fieldText(field, bytes, view, little)}`).join(' '));
 }
 
-/** Of a probe of `refzero record --substitute`, which has the address of a struct page and of that of page 0. */
-function pageNumber(fields: readonly FormatField[], view: DataView, little: boolean): string[] {
-  const [page, base] = ['page', 'vmemmap'].map((name) =>
-    fields.find((field) => field.name === name && field.size === 8),
-  );
-  if (!page || !base || Math.max(page.offset, base.offset) + 8 > view.byteLength) return [];
-  const bytes = view.getBigUint64(page.offset, little) - view.getBigUint64(base.offset, little);
-  return bytes >= 0n ? [`pfn=0x${(bytes / 64n).toString(16)}`] : [];
+/** Of a probe of `refzero record --substitute`, which has the address of a struct page and that of page 0: the number too. */
+function withPageNumber(text: string): string {
+  const match = /\bpage=(0x[0-9a-f]{1,16}) .*\bvmemmap=(0x[0-9a-f]{1,16})\b/.exec(text);
+  const bytes = match ? BigInt(match[1]) - BigInt(match[2]) : -1n;
+  return bytes < 0n ? text : `pfn=0x${(bytes / 64n).toString(16)} ${text}`;
 }
 
 /** The columns of an event of pages; its record is not kept. */
