@@ -4,7 +4,7 @@
  *
  * All code is judged here once; a program then lowers only what it needs (programs.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Sources, Workspace } from './api.js';
 import { diagnose, Refusal } from './diagnostics.js';

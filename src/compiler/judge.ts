@@ -4,7 +4,7 @@
  *
  * Each scenario is judged by itself beside the kernel, since two of them may use one name.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { Build } from './build.js';
 import { diagnose, diagnoseAt, nearest, placeOf, Refusal, refuse } from './diagnostics.js';

@@ -5,7 +5,7 @@
  *
  * Not here: what the language forbids beyond TypeScript (subset.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { CODES, placeAt } from './diagnostics.js';
 

@@ -6,7 +6,7 @@
  * Only fields of a scenario's own structs, as all code that can set one is at hand. Not judged: a field that says it may
  * be null, and one of whose name any of the scenario's code sets some field, in whichever struct.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { diagnose } from './diagnostics.js';
 import { statementsIn } from './flow.js';
