@@ -10,7 +10,7 @@ import { check } from '../dist/explore/check.js';
 
 const [file, options] = process.argv.slice(2);
 const { fingerprints = false, noReductions = false } = JSON.parse(options);
-const workspace = openWorkspace([file]);
+const workspace = await openWorkspace([file]);
 const scenario = file.slice(file.lastIndexOf('/') + 1).replace(/\.ts$/, '');
 const model = modelOf(workspace, { scenario, kernel: 'v7.3' }, { with: [], without: [], noReductions });
 const build = performance.now();

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Builds dist/: the tool as JavaScript; the kernel, the primitives and the scenarios as types only (they stay source). */
+/**
+ * Builds dist/: the tool as JavaScript; the kernel and the primitives as types; and the package's scenarios compiled, so that
+ * nobody has to wait for that (src/app/prepared.ts).
+ */
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -8,3 +11,8 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--build', 'tsconfig.json'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
 if (existsSync('dist/cli/main.js')) chmodSync('dist/cli/main.js', 0o755);
+const { ownSources } = await import('../dist/app/own-sources.js');
+const { prepare, preparedWorkspace } = await import('../dist/app/prepared.js');
+const { openWorkspace } = await import('../dist/app/workspace.js');
+const own = ownSources();
+if (!preparedWorkspace(own)) prepare(own, await openWorkspace());

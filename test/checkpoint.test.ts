@@ -18,7 +18,7 @@ const folder = mkdtempSync(join(tmpdir(), 'refzero-checkpoint-'));
 beforeAll(build);
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const workspace = openWorkspace();
+const workspace = await openWorkspace();
 const PLAIN: JobOptions = { with: [], without: [], noReductions: true };
 const HOLDS: Job = { scenario: 'teardown-fault', kernel: 'v7.3' };
 const VIOLATED: Job = { scenario: 'dax-munmap-dma', kernel: 'seed' };

@@ -9,8 +9,8 @@ beforeAll(build);
 
 const SMALL = ['lost-update', 'ordinary-page', 'unpin-idle-wait', 'layout-break-refault', 'teardown'];
 
-it.each(SMALL)('%s has its verdicts under x86-TSO too', (name) => {
-  const workspace = openWorkspace([]);
+it.each(SMALL)('%s has its verdicts under x86-TSO too', async (name) => {
+  const workspace = await openWorkspace();
   const scenario = workspace.scenarios.find((each) => each.name === name);
   for (const [kernel, expected] of scenario?.expect ?? []) {
     if (expected === 'not applicable') continue;

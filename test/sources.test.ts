@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot, readSources, sourceName } from '../src/app/sources.js';
+import { packageRoot, sourceName } from '../src/app/own-sources.js';
+import { readSources } from '../src/app/sources.js';
 import { InputError } from '../src/base/diagnostic.js';
 import { analyse } from '../src/compiler/analyse.js';
 import type { Sources } from '../src/compiler/api.js';

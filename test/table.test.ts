@@ -22,7 +22,7 @@ const ALL_PLAIN = UPDATE || process.env.ALL_PLAIN === '1';
 const FEW = 60_000;
 const ALL: CheckOptions = { scenarios: [], kernels: [], with: [], without: [], variants: true };
 
-const workspace = openWorkspace();
+const workspace = await openWorkspace();
 const { outcomes } = plan(workspace, ALL);
 const jobs = outcomes.filter(isSearch).map((outcome) => ({ ...outcome, name: nameOf(outcome) }));
 const pinned: Record<string, string> = JSON.parse(readFileSync(FILE, 'utf8'));

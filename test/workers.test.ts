@@ -18,7 +18,7 @@ const PLAIN: JobOptions = { with: [], without: [], noReductions: true };
 const KERNELS = ['seed', 'v7.3'];
 const STATES_MAX = 40_000;
 
-const workspace = openWorkspace();
+const workspace = await openWorkspace();
 let crew: Crew;
 beforeAll(async () => {
   crew = await Crew.start(2);

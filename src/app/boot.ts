@@ -12,7 +12,7 @@ import type { ProgramIR } from '../compiler/ir.js';
 import { loadMachine, type MachineOptions } from '../run/machine.js';
 import { makeApi } from '../run/views.js';
 import type { Booted, Kernel, ObjectChoice, ObjectsOf } from './kernel.js';
-import { readSources } from './sources.js';
+import { ownSources } from './own-sources.js';
 
 export interface BootOptions<O extends ObjectChoice = ObjectChoice> {
   /** struct pages of ordinary memory */
@@ -72,8 +72,8 @@ let ownWorkspace: Workspace | undefined;
 
 /** The package's own sources are analysed once a process. */
 function workspaceFor(replaced: ReadonlyMap<string, string> | undefined): Workspace {
-  if (!replaced) return (ownWorkspace ??= analyse(readSources([], false)));
-  const { files, scenarios } = readSources([], false);
+  if (!replaced) return (ownWorkspace ??= analyse(ownSources(false)));
+  const { files, scenarios } = ownSources(false);
   return analyse({ files: new Map([...files, ...replaced]), scenarios });
 }
 

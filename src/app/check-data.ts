@@ -4,7 +4,7 @@
  */
 import type { MessagePort } from 'node:worker_threads';
 import type { Diagnostic } from '../base/diagnostic.js';
-import type { Expectation } from '../compiler/api.js';
+import type { CompiledScenario, Expectation } from '../compiler/api.js';
 import type { MemoryOrder } from '../explore/memory-order.js';
 import type { CheckResult } from '../explore/verdict.js';
 
@@ -177,16 +177,15 @@ export interface Planned {
 /** What a thread is started with. */
 export interface WorkerData {
   options: CheckOptions;
-  /** bytes that the thread's search may hold */
-  memoryMax: number;
   /** one 32-bit word: not 0 once every search is to end */
   stop: SharedArrayBuffer;
 }
 
 export type ToWorker =
-  | { kind: 'job'; job: Job }
-  /** get ready to help whoever runs this job */
-  | { kind: 'help'; job: Job }
+  /** `seconds`: that compiling took; `memoryMax`: bytes that the search may hold */
+  | { kind: 'job'; job: Job; compiled: CompiledScenario; seconds: number; memoryMax: number }
+  /** get ready to help whoever searches this */
+  | { kind: 'help'; compiled: CompiledScenario }
   /** the way to a thread that is ready to help with the job that is running */
   | { kind: 'helper'; port: MessagePort };
 
@@ -200,8 +199,6 @@ export interface Done {
 }
 
 export type FromWorker =
-  /** the sources are compiled; every thread makes the same plan */
-  | { kind: 'ready'; planned: Planned }
   | { kind: 'progress'; progress: Omit<JobProgress, 'job'> }
   | { kind: 'done'; done: Done }
   /** the answer to `help`, with the way to it */

@@ -44,7 +44,12 @@ export interface JobOptions {
 /** @throws InputError for unknown names, a failing `init`, and what does not fit into a state */
 export function modelOf(workspace: Workspace, job: Job, options: JobOptions, depth?: BufferDepth): Model {
   const compiled = compiledOf(workspace, job, options);
-  return refusingWell(workspace, compiled, () => {
+  return withSourceLines(workspace, () => modelOfProgram(compiled, options, depth));
+}
+
+/** @throws InputError for a failing `init`, and what does not fit into a state; its places have no source lines yet */
+export function modelOfProgram(compiled: CompiledScenario, options: JobOptions, depth?: BufferDepth): Model {
+  return withWidthHints(compiled, () => {
     const { layout, columns } = initialMemory(compiled);
     const { coverage = false, noReductions = false } = options;
     return buildModel(compiled, layout, columns, { coverage, reductions: !noReductions, depth });
@@ -59,13 +64,17 @@ function compiledOf(workspace: Workspace, { scenario, kernel, variant }: Job, op
   );
 }
 
-/** @throws InputError what `work` refuses, as a user can read it */
-function refusingWell<T>(workspace: Workspace, compiled: CompiledScenario, work: () => T): T {
-  return withSourceLines(workspace, () => withWidthHints(compiled, work));
-}
-
 /** @throws InputError for unknown names and for what a search cannot do (a value that does not fit, an endless loop) */
 export function runJob(workspace: Workspace, job: Job, options: JobOptions, hooks: JobHooks = {}): Done {
+  const compiled = compiledOf(workspace, job, options);
+  return withSourceLines(workspace, () => runProgram(compiled, job, options, hooks));
+}
+
+/**
+ * @param compiled the job's
+ * @throws InputError for what a search cannot do; its places have no source lines yet
+ */
+export function runProgram(compiled: CompiledScenario, job: Job, options: JobOptions, hooks: JobHooks = {}): Done {
   const begin = performance.now();
   const since = (start: number) => (performance.now() - start) / 1000;
   const searchBegin = performance.now();
@@ -97,11 +106,8 @@ export function runJob(workspace: Workspace, job: Job, options: JobOptions, hook
       },
     }),
   });
-  const build = (depth: BufferDepth): Model => modelOf(workspace, job, options, depth);
-  const compiled = compiledOf(workspace, job, options);
-  const { model, result } = refusingWell(workspace, compiled, () =>
-    checkInOrder(memory, build, searchOf, opened?.depth),
-  );
+  const build = (depth: BufferDepth): Model => modelOfProgram(compiled, options, depth);
+  const { model, result } = withWidthHints(compiled, () => checkInOrder(memory, build, searchOf, opened?.depth));
   opened?.close();
   return {
     result,
@@ -125,17 +131,12 @@ function kept(file: string, save: () => void): Done['checkpoint'] {
 
 /**
  * Helps another thread with a search until that is over.
- * @param model the job's, built in this thread
+ * @param model what is searched, built in this thread
  * @param first the owner's first invitation; `receive` gives the next that has come, if there is one
- * @throws InputError as runJob does
+ * @throws InputError as runProgram does
  */
-export function helpWith(
-  workspace: Workspace,
-  model: Model,
-  first: Invitation,
-  receive: () => Invitation | undefined,
-): void {
-  refusingWell(workspace, model.linked.compiled, () => help(model, first, receive));
+export function helpWith(model: Model, first: Invitation, receive: () => Invitation | undefined): void {
+  withWidthHints(model.linked.compiled, () => help(model, first, receive));
 }
 
 function exploredBy({ linked: { layout, compiled } }: Model): Explored {

@@ -10,7 +10,7 @@ import type { Scenario, Variant, Workspace } from '../compiler/api.js';
 import type { CheckResult, Violation } from '../explore/verdict.js';
 import type { CheckOptions, Job, Outcome, Planned, Recorded } from './check-data.js';
 import { functionsOf } from './coverage.js';
-import { sourceName } from './sources.js';
+import { sourceName } from './own-sources.js';
 
 /** @returns whether a scenario is meant as a file rather than by its name */
 export function isPath(scenario: string): boolean {

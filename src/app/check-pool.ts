@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The threads of a check: each compiles the sources once and takes job after job until none is left. One that has nothing
- * to do helps with a search that takes long; for such a search threads are started that would not have had a job.
+ * The threads of a check. This one plans and compiles; each of the others takes job after job, with its program, until none
+ * is left. One that has nothing to do helps with a search that takes long; for such a search threads are started that would not
+ * have had a job.
  *
  * A stop is a shared word that every search looks at, so that a search says what it had found; nothing is killed
  * while it searches. Not here: what a job is (check-plan.ts) and what it does (check-job.ts).
@@ -9,6 +10,7 @@
 import { type MessagePort, Worker } from 'node:worker_threads';
 import { InternalError } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
+import type { CompiledScenario } from '../compiler/api.js';
 import type {
   CheckHooks,
   CheckOptions,
@@ -22,24 +24,21 @@ import type {
   ToWorker,
   WorkerData,
 } from './check-data.js';
-import { isAsRecorded, isSearch } from './check-plan.js';
+import { isAsRecorded, isPath, isSearch, plan } from './check-plan.js';
 import { CoverageSum } from './coverage.js';
+import { withSourceLines } from './source-line.js';
+import { Programs } from './workspace.js';
 
 /** What was planned, done: the outcomes that were searches have their results. */
 export type Ran = Pick<CheckReport, 'outcomes' | 'kernels' | 'coverage' | 'threads'>;
 
-/** How many threads there may be, and how many searches at a time. */
-export interface Size {
-  threads: number;
-  searches: number;
-}
-
 /**
+ * @param threadsMax how many threads there may be beside this one
  * @returns the planned outcomes in their order
- * @throws InputError what any thread found wrong in the input
+ * @throws InputError for what is wrong in the input
  */
-export function runJobs(options: CheckOptions, size: Size, hooks: CheckHooks): Promise<Ran> {
-  return new Promise((resolve, reject) => new Pool(options, size, hooks, resolve, reject));
+export function runJobs(options: CheckOptions, threadsMax: number, hooks: CheckHooks): Promise<Ran> {
+  return new Promise((resolve, reject) => new Pool(options, threadsMax, hooks, resolve, reject));
 }
 
 /** Of the memory that is free when a check begins, what its searches may take together. */
@@ -49,8 +48,6 @@ const LONG_SECONDS = 0.5;
 
 interface Member {
   worker: Worker;
-  /** it has compiled the sources */
-  isReady: boolean;
   /** position in the plan of what it searches */
   job?: number;
   /** position in the plan of what it helps with, or gets ready to */
@@ -61,6 +58,7 @@ interface Member {
 class Pool {
   private readonly members: Member[] = [];
   private readonly stop = new SharedArrayBuffer(4);
+  private readonly programs: Programs;
   private planned: Planned | undefined;
   /** positions in the plan that nobody has taken yet */
   private waiting: number[] = [];
@@ -68,69 +66,58 @@ class Pool {
   private done = 0;
   private over = false;
   private threads = 0;
-  private readonly memoryMax: number;
+  /** bytes that each search may hold */
+  private memoryMax = 0;
   private readonly coverage = new CoverageSum();
 
   constructor(
     private readonly options: CheckOptions,
-    private readonly size: Size,
+    private readonly threadsMax: number,
     private readonly hooks: CheckHooks,
     private readonly resolve: (ran: Ran) => void,
     private readonly reject: (error: unknown) => void,
   ) {
-    const all = options.memoryMax ?? process.availableMemory() * MEMORY_SHARE;
-    this.memoryMax = Math.floor(all / size.searches);
-    const { statesMax, secondsMax } = options;
-    hooks.onBounds?.({
-      memoryMax: this.memoryMax,
-      ...(statesMax !== undefined && { statesMax }),
-      ...(secondsMax !== undefined && { secondsMax }),
-    });
-    for (let index = 0; index < size.searches; index++) this.start();
+    this.programs = new Programs(options.scenarios.filter(isPath));
     hooks.signal?.addEventListener('abort', () => this.interrupt());
+    // there is one search at least; its thread starts while the sources are read
+    this.start();
+    void this.guarded(async () => this.begin(await this.programs.use((workspace) => plan(workspace, options))));
   }
 
-  private start(): void {
-    const data: WorkerData = { options: this.options, memoryMax: this.memoryMax, stop: this.stop };
+  private start(): Member {
+    const data: WorkerData = { options: this.options, stop: this.stop };
     this.threads++;
-    const member: Member = {
-      worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }),
-      isReady: false,
-    };
+    const member: Member = { worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }) };
     this.members.push(member);
-    member.worker.on('message', (message: FromWorker) => this.guarded(() => this.heard(member, message)));
+    member.worker.on('message', (message: FromWorker) => void this.guarded(() => this.heard(member, message)));
     member.worker.on('error', (error) => this.fail(error));
     member.worker.on('exit', () => this.fail(new InternalError('a thread of the check ended early')));
+    return member;
   }
 
-  private heard(member: Member, message: FromWorker): void {
+  private async heard(member: Member, message: FromWorker): Promise<void> {
     if (this.over) return;
     switch (message.kind) {
-      case 'ready':
-        this.planned ??= this.begin(message.planned);
-        member.isReady = true;
-        this.next(member);
-        break;
       case 'progress':
         member.progress = { ...message.progress, job: this.outcomeOf(member) };
         this.progress();
-        if (message.progress.seconds > LONG_SECONDS) this.findHelp();
+        if (message.progress.seconds > LONG_SECONDS) await this.findHelp();
         break;
       case 'done':
         this.finish(this.outcomeOf(member), message.done);
         delete member.job;
         delete member.progress;
-        this.next(member);
+        await this.next(member);
         break;
       case 'can help':
         this.introduce(member, message.port);
         break;
       case 'idle':
         delete member.helps;
-        this.next(member);
+        await this.next(member);
         break;
       case 'wrong input':
-        this.fail(new InputError(...message.diagnostics));
+        await this.refuse(new InputError(...message.diagnostics));
         break;
       case 'internal':
         this.fail(internalError(message.message, message.stack));
@@ -138,11 +125,22 @@ class Pool {
     }
   }
 
-  private begin(planned: Planned): Planned {
+  private async begin(planned: Planned): Promise<void> {
+    if (this.over) return;
+    this.planned = planned;
     this.waiting = planned.outcomes.flatMap((outcome, index) => (isSearch(outcome) ? [index] : []));
     this.total = this.waiting.length;
-    this.progress(planned);
-    return planned;
+    const searches = Math.min(this.threadsMax, this.total);
+    const { statesMax, secondsMax, memoryMax = process.availableMemory() * MEMORY_SHARE } = this.options;
+    this.memoryMax = Math.floor(memoryMax / searches);
+    this.hooks.onBounds?.({
+      memoryMax: this.memoryMax,
+      ...(statesMax !== undefined && { statesMax }),
+      ...(secondsMax !== undefined && { secondsMax }),
+    });
+    this.progress();
+    while (this.members.length < searches) this.start();
+    await Promise.all([...this.members].map((member) => this.next(member)));
   }
 
   private outcomeOf(member: Member): Outcome {
@@ -150,12 +148,22 @@ class Pool {
   }
 
   /** Gives a thread that has nothing to do its next job; if it is the last, there is none. */
-  private next(member: Member): void {
+  private async next(member: Member): Promise<void> {
     const job = this.hooks.signal?.aborted ? undefined : this.waiting.shift();
     if (job !== undefined) {
       member.job = job;
-      this.tell(member, { kind: 'job', job: this.jobAt(job) });
+      const begin = performance.now();
+      const compiled = await this.compiled(job);
+      const seconds = (performance.now() - begin) / 1000;
+      this.tell(member, { kind: 'job', job: this.jobAt(job), compiled, seconds, memoryMax: this.memoryMax });
     } else if (this.members.every((each) => each.job === undefined)) this.end();
+  }
+
+  private compiled(index: number): Promise<CompiledScenario> {
+    const { scenario, kernel, variant } = this.jobAt(index);
+    const { with: added, without } = this.options;
+    const choice = { kernel, with: [...added], without: [...without] };
+    return this.programs.use((workspace) => workspace.compileScenario(scenario, choice, variant));
   }
 
   private tell(member: Member, message: ToWorker, handed: MessagePort[] = []): void {
@@ -168,13 +176,11 @@ class Pool {
   }
 
   /** Lets a thread that has nothing to do help with the search that is furthest; or starts one that will. */
-  private findHelp(): void {
+  private async findHelp(): Promise<void> {
     if (this.waiting.length > 0 || this.hooks.signal?.aborted) return;
-    const idle = this.members.find(({ job, helps, isReady }) => isReady && job === undefined && helps === undefined);
-    if (!idle) {
-      if (this.members.length < this.size.threads && this.members.every(({ isReady }) => isReady)) this.start();
-      return;
-    }
+    const isIdle = ({ job, helps }: Member) => job === undefined && helps === undefined;
+    const idle = this.members.find(isIdle) ?? (this.members.length < this.threadsMax ? this.start() : undefined);
+    if (!idle) return;
     const helped = (job: number) => this.members.filter(({ helps }) => helps === job).length;
     const busy = this.members.flatMap(({ job, progress }) =>
       job !== undefined && progress ? [{ job, progress }] : [],
@@ -183,7 +189,7 @@ class Pool {
     const [most] = long.sort((a, b) => helped(a.job) - helped(b.job) || b.progress.states - a.progress.states);
     if (!most) return;
     idle.helps = most.job;
-    this.tell(idle, { kind: 'help', job: this.jobAt(most.job) });
+    this.tell(idle, { kind: 'help', compiled: await this.compiled(most.job) });
   }
 
   /** The way to a helper is given to who needs it, or closed: then the helper is idle. */
@@ -236,9 +242,18 @@ class Pool {
     this.reject(error);
   }
 
-  private guarded(work: () => void): void {
+  /** What a thread finds wrong knows its places as numbers only. */
+  private refuse(error: InputError): Promise<void> {
+    return this.programs.use((workspace) =>
+      withSourceLines(workspace, () => {
+        throw error;
+      }),
+    );
+  }
+
+  private async guarded(work: () => Promise<void>): Promise<void> {
     try {
-      work();
+      await work();
     } catch (error) {
       this.fail(error);
     }

@@ -1,26 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The thread that searches: it compiles the sources once, says what they offer, and then does one job after another, or helps
- * another thread with one.
+ * The thread that searches: it is given programs, and does one job after another, or helps another thread with one.
  *
  * Not here: which jobs (check-plan.ts) and on which thread (check-pool.ts).
  */
 import { MessageChannel, type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { assert, InternalError } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
-import type { Workspace } from '../compiler/api.js';
+import type { CompiledScenario } from '../compiler/api.js';
 import type { Helper, Invitation } from '../explore/check.js';
 import { DEPTHS } from '../explore/memory-order.js';
-import type { FromWorker, Job, ToWorker, WorkerData } from './check-data.js';
-import { helpWith, modelOf, runJob } from './check-job.js';
-import { isPath, plan } from './check-plan.js';
-import { openWorkspace } from './workspace.js';
+import type { FromWorker, ToWorker, WorkerData } from './check-data.js';
+import { helpWith, modelOfProgram, runProgram } from './check-job.js';
 
 const PROGRESS_MS = 100;
 
 assert(parentPort !== null, 'check-worker.ts is a worker thread');
 const port = parentPort;
-const { options, memoryMax, stop } = workerData as WorkerData;
+const { options, stop } = workerData as WorkerData;
 const stopFlag = new Int32Array(stop);
 /** the ways to those who came to help with the job that is running */
 const helpers: MessagePort[] = [];
@@ -43,7 +40,7 @@ function sayingErrors(work: () => void): void {
   }
 }
 
-function search(workspace: Workspace, job: Job): void {
+function search({ job, compiled, seconds, memoryMax }: ToWorker & { kind: 'job' }): void {
   let last = performance.now();
   const hooks = {
     shouldStop: () => Atomics.load(stopFlag, 0) !== 0,
@@ -54,9 +51,9 @@ function search(workspace: Workspace, job: Job): void {
     },
     newcomers,
   };
-  const done = runJob(workspace, job, { ...options, memoryMax }, hooks);
+  const done = runProgram(compiled, job, { ...options, memoryMax }, hooks);
   for (const helper of helpers.splice(0)) helper.close();
-  say({ kind: 'done', done });
+  say({ kind: 'done', done: { ...done, seconds: done.seconds + seconds } });
 }
 
 /** A search lets no message in: they are asked for. */
@@ -71,16 +68,16 @@ function newcomers(): Helper[] {
   return come;
 }
 
-/** Ready means compiled: who is invited is waited for. */
-function getReadyToHelp(workspace: Workspace, job: Job): void {
-  const model = modelOf(workspace, job, options, DEPTHS[options.memory ?? 'sc'][0]);
+/** Ready means that the model is built: who is invited is waited for. */
+function getReadyToHelp(compiled: CompiledScenario): void {
+  const model = modelOfProgram(compiled, options, DEPTHS[options.memory ?? 'sc'][0]);
   const { port1: owner, port2: here } = new MessageChannel();
   here.once('message', (first: Invitation) =>
     sayingErrors(() => {
       // the model that is searched is one with store buffers of another size, perhaps
       const depth = first.welcome?.depth;
-      const same = depth === model.linked.depth ? model : modelOf(workspace, job, options, depth);
-      helpWith(workspace, same, first, () => receiveMessageOnPort(here)?.message);
+      const same = depth === model.linked.depth ? model : modelOfProgram(compiled, options, depth);
+      helpWith(same, first, () => receiveMessageOnPort(here)?.message);
       here.close();
     }),
   );
@@ -88,15 +85,10 @@ function getReadyToHelp(workspace: Workspace, job: Job): void {
   say({ kind: 'can help', port: owner }, [owner]);
 }
 
-sayingErrors(() => {
-  const workspace = openWorkspace(options.scenarios.filter(isPath));
-  const planned = plan(workspace, options);
-  port.on('message', (message: ToWorker) =>
-    sayingErrors(() => {
-      if (message.kind === 'job') search(workspace, message.job);
-      else if (message.kind === 'help') getReadyToHelp(workspace, message.job);
-      else message.port.close();
-    }),
-  );
-  say({ kind: 'ready', planned });
-});
+port.on('message', (message: ToWorker) =>
+  sayingErrors(() => {
+    if (message.kind === 'job') search(message);
+    else if (message.kind === 'help') getReadyToHelp(message.compiled);
+    else message.port.close();
+  }),
+);

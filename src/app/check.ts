@@ -15,15 +15,8 @@ import { runJobs } from './check-pool.js';
 export async function check(options: CheckOptions, hooks: CheckHooks = {}): Promise<CheckReport> {
   const begin = performance.now();
   const most = Math.max(1, options.threads ?? availableParallelism());
-  const searches = Math.min(most, mostJobs(options));
-  const { outcomes, kernels, coverage, threads } = await runJobs(options, { threads: most, searches }, hooks);
+  const { outcomes, kernels, coverage, threads } = await runJobs(options, most, hooks);
   const seconds = (performance.now() - begin) / 1000;
   const interrupted = hooks.signal?.aborted === true;
   return { outcomes, kernels, seconds, threads, interrupted, ...(coverage && { coverage }) };
-}
-
-/** How many searches there can be, as far as can be told before the scenarios are read. */
-function mostJobs({ scenarios, kernels, variants, variant }: CheckOptions): number {
-  const one = scenarios.length === 1 && (kernels.length === 1 || variant !== undefined) && !variants;
-  return one ? Math.max(1, kernels.length) : Number.POSITIVE_INFINITY;
 }

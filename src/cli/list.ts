@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** `refzero check --list`: the scenarios with their titles, questions and verdicts on record. */
 import { chosenScenarios, isPath } from '../app/check-plan.js';
-import { openWorkspace } from '../app/workspace.js';
+import { Programs } from '../app/workspace.js';
 import type { Scenario } from '../compiler/api.js';
 import { EXIT } from './errors.js';
 import { hang, printable, type Screen } from './terminal.js';
@@ -10,10 +10,11 @@ import { hang, printable, type Screen } from './terminal.js';
  * @param wanted names and the user's own files; all scenarios if none
  * @throws InputError for a name or file that is not there
  */
-export function printList(wanted: readonly string[], json: boolean, screen: Screen): number {
-  const workspace = openWorkspace(wanted.filter(isPath));
-  const { kernels } = workspace;
-  const scenarios = chosenScenarios(workspace, wanted);
+export async function printList(wanted: readonly string[], json: boolean, screen: Screen): Promise<number> {
+  const { kernels, scenarios } = await new Programs(wanted.filter(isPath)).use((workspace) => ({
+    kernels: workspace.kernels,
+    scenarios: chosenScenarios(workspace, wanted),
+  }));
   const data = scenarios.map((scenario) => ({
     name: scenario.name,
     file: scenario.file,

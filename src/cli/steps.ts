@@ -3,7 +3,7 @@
 import type { CheckOptions } from '../app/check-data.js';
 import { isPath, plan } from '../app/check-plan.js';
 import { listSteps, type StepListing, type StepText } from '../app/steps.js';
-import { openWorkspace } from '../app/workspace.js';
+import { Programs } from '../app/workspace.js';
 import { InputError } from '../base/diagnostic.js';
 import type { Frame } from '../explore/verdict.js';
 import { EXIT } from './errors.js';
@@ -11,7 +11,7 @@ import { chainLines } from './render-path.js';
 import { count, printable, type Screen } from './terminal.js';
 
 /** @throws InputError where not exactly one scenario and one kernel are named, or one is unknown */
-export function printSteps(options: CheckOptions, json: boolean, screen: Screen): number {
+export async function printSteps(options: CheckOptions, json: boolean, screen: Screen): Promise<number> {
   const { scenarios, kernels, variant } = options;
   if (scenarios.length !== 1 || kernels.length !== 1)
     throw new InputError({
@@ -19,10 +19,11 @@ export function printSteps(options: CheckOptions, json: boolean, screen: Screen)
       message: '--show-steps needs one scenario and one kernel',
       hint: 'refzero check dax-truncate --kernel v7.3 --show-steps; --list has the names',
     });
-  const workspace = openWorkspace(scenarios.filter(isPath));
-  const [{ scenario, kernel }] = plan(workspace, options).outcomes;
-  const choice = { kernel, with: [...options.with], without: [...options.without] };
-  const listing = listSteps(workspace, scenario, choice, variant);
+  const listing = await new Programs(scenarios.filter(isPath)).use((workspace) => {
+    const [{ scenario, kernel }] = plan(workspace, options).outcomes;
+    const choice = { kernel, with: [...options.with], without: [...options.without] };
+    return listSteps(workspace, scenario, choice, variant);
+  });
   process.stdout.write(json ? `${JSON.stringify(listing, null, 2)}\n` : printable(renderSteps(listing, screen)));
   return EXIT.ok;
 }

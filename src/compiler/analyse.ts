@@ -4,16 +4,16 @@
  *
  * All code is judged here once; a program then lowers only what it needs (programs.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Sources, Workspace } from './api.js';
 import { diagnose, Refusal } from './diagnostics.js';
-import type { Loc } from './ir.js';
 import { judge } from './judge.js';
 import { kernelsIn, switchesIn } from './kernels.js';
 import { calledWord } from './names.js';
 import { compileKernel, compileScenario, type Known } from './programs.js';
 import { readScenario, type ScenarioSource } from './scenarioText.js';
+import { sourceLine } from './source-line.js';
 import { type Checked, checkSources } from './sources.js';
 import { type Offence, offencesIn } from './subset.js';
 
@@ -34,7 +34,7 @@ function withinStack<T>({ scenarios }: Sources, work: () => T): T {
 }
 
 function analysed(sources: Sources): Workspace {
-  const checked = checkSources(sources.files);
+  const checked = checkSources(sources);
   throwIfAny(syntaxAndTypes(checked));
   const diagnostics: Diagnostic[] = [];
   const known = read(checked, new Set(sources.scenarios), diagnostics);
@@ -48,7 +48,7 @@ function analysed(sources: Sources): Workspace {
     compileScenario: (name, choice, variant) =>
       withinStack(sources, () => compileScenario(known, name, choice, variant)),
     compileKernel: (choice, params) => withinStack(sources, () => compileKernel(known, choice, params ?? new Map())),
-    sourceLine: (loc) => sourceLine(checked, loc),
+    sourceLine: (loc) => sourceLine(sources.files, loc),
   };
 }
 
@@ -65,8 +65,8 @@ function throwIfAny(diagnostics: Diagnostic[]): void {
 }
 
 /** What TypeScript says of lines that the subset refuses anyway is left out: the subset's word is the one with a hint. */
-function syntaxAndTypes({ files, errors }: Checked): Diagnostic[] {
-  const offences = files.flatMap(offencesIn);
+function syntaxAndTypes({ doubtful, errors }: Checked): Diagnostic[] {
+  const offences = doubtful.flatMap(offencesIn);
   const telling = errors.filter(({ file, start, end }) => {
     return !file || !offences.some((offence) => covers(offence, file, start, end));
   });
@@ -122,10 +122,4 @@ function sizesIn({ files, checker }: Checked): Set<string> {
     for (const statement of file.statements) if (ts.isVariableStatement(statement)) visit(statement);
   }
   return sizes;
-}
-
-function sourceLine({ files }: Checked, loc: Loc): string {
-  const file = files.find((each) => each.fileName === loc.file);
-  const starts = file?.getLineStarts();
-  return file?.text.slice(starts?.[loc.line - 1], starts?.[loc.line] ?? file.text.length).replace(/[\r\n]+$/, '') ?? '';
 }

@@ -10,6 +10,8 @@ export interface Sources {
   files: Map<string, string>;
   /** the files among them that hold scenarios */
   scenarios: string[];
+  /** files that were analysed before and found without fault; all that they import is among them */
+  proven?: ReadonlySet<string>;
 }
 
 /** One switch of commits.ts. */

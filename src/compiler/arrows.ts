@@ -3,7 +3,7 @@
  * Arrow functions: lowered in place (`one_step`, `when`) or handed to a function as a closure. Either way they live in
  * the frame of the function around them.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { foldedText, locOf, refuse } from './diagnostics.js';
 import { describeType, joinTypes, VOID } from './fold.js';
 import type { Frame, ReturnTarget } from './frame.js';

@@ -2,7 +2,7 @@
 /**
  * One program: starts from the functions wanted and draws in what they call and mention, lowered for one kernel.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { InternalError } from '../base/assert.js';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { Constants, type Setting } from './consts.js';

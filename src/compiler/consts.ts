@@ -4,7 +4,7 @@
  *
  * Not here: objects of the kernel at module level (build.ts), constants inside code (lowerExpr.ts folds those).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { diagnose, Refusal, refuse } from './diagnostics.js';
 import { BOOL, type Constant, foldBinary, foldUnary, INT, isInt32 } from './fold.js';
 import type { Binary, Unary } from './ir.js';

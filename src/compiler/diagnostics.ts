@@ -4,7 +4,7 @@
  *
  * docs/language.md has every code with an accepted and a rejected example. Not here: printing (src/cli).
  */
-import type ts from 'typescript';
+import type ts from '#typescript';
 import type { Diagnostic, Place } from '../base/diagnostic.js';
 import type { Loc } from './ir.js';
 

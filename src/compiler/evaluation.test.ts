@@ -4,8 +4,8 @@
  * run, and evaluated as the JavaScript that they are too.
  */
 import fc from 'fast-check';
-import ts from 'typescript';
 import { expect, test } from 'vitest';
+import ts from '#typescript';
 import { readSources } from '../app/sources.js';
 import { loadMachine } from '../run/machine.js';
 import { analyse } from './analyse.js';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a kernel's sources export beside functions and objects: constants, which callers from outside pass in. */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Constants } from './consts.js';
 import type { Constant } from './fold.js';
 

@@ -5,7 +5,7 @@
  *
  * Not here: the lowering itself (lowerExpr.ts, lowerStmt.ts, lowerWords.ts).
  */
-import type ts from 'typescript';
+import type ts from '#typescript';
 import type { Constants } from './consts.js';
 import type { Refusal } from './diagnostics.js';
 import type { Closure, Expr, GlobalObject, Local, LocalId, Stmt, Type } from './ir.js';

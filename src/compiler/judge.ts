@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Judges all code once: every function of every file is lowered on both sides of every switch, for its diagnostics.
+ * Judges all code that is not proven: every function of every file is lowered on both sides of every switch, for its
+ * diagnostics.
  *
  * Each scenario is judged by itself beside the kernel, since two of them may use one name.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { Build } from './build.js';
 import { diagnose, diagnoseAt, nearest, placeOf, Refusal, refuse } from './diagnostics.js';
@@ -19,11 +20,15 @@ import { editsOf, standInsOf } from './variants.js';
 
 /** @returns all that is wrong with the code and the scenarios' texts */
 export function judge(known: Known): Diagnostic[] {
-  const found: Diagnostic[] = [];
-  const kernel = judgeFiles(known, known.kernelFiles, undefined, new Map());
-  found.push(...kernel.diagnostics);
+  const doubtful = new Set(known.checked.doubtful);
+  const files = known.kernelFiles.filter((file) => doubtful.has(file));
+  const kernel = judgeFiles(known, files, undefined);
+  const found = [...kernel.diagnostics];
+  // what is proven is lowered only where it is called
+  const beside = files.length === known.kernelFiles.length ? kernel.functions : undefined;
   for (const source of known.scenarios.values()) {
-    found.push(...judgeFiles(known, [source.file], source, kernel.functions).diagnostics);
+    if (!doubtful.has(source.file)) continue;
+    found.push(...judgeFiles(known, [source.file], source, beside).diagnostics);
     found.push(...judgeText(source, known));
   }
   return found;
@@ -31,30 +36,39 @@ export function judge(known: Known): Diagnostic[] {
 
 interface Judged {
   diagnostics: Diagnostic[];
+  /** those of the files that were to be judged */
   functions: Map<string, FunctionIR>;
 }
 
-/** @param beside functions judged before, that these may call */
+/** @param beside functions that these may call, judged before; undefined: those that they call are lowered with them */
 function judgeFiles(
   known: Known,
   files: readonly ts.SourceFile[],
   source: ScenarioSource | undefined,
-  beside: ReadonlyMap<string, FunctionIR>,
+  beside?: ReadonlyMap<string, FunctionIR>,
 ): Judged {
-  const all = source ? [...known.kernelFiles, source.file] : files;
-  const build = new Build({ ...optionsFor(known, 'v0.0', all, new Set()), pruning: false, only: new Set(files) });
+  const all = source ? [...known.kernelFiles, source.file] : known.kernelFiles;
+  const build = new Build({
+    ...optionsFor(known, 'v0.0', all, new Set()),
+    pruning: false,
+    ...(beside && { only: new Set(files) }),
+  });
   for (const file of files) judgeDeclarations(build, file);
   const code = source && addScenario(build, source);
-  const { functions } = build.finish();
-  const { diagnostics } = build;
+  const lowered = build.finish().functions;
+  const judged = new Set(files.map(({ fileName }) => fileName));
+  const functions = new Map([...lowered].filter(([, { loc }]) => judged.has(loc.file)));
+  // of what was drawn in, the files' own turn tells
+  const diagnostics = build.diagnostics.filter(({ place }) => beside || !place || judged.has(place.file));
   if (diagnostics.length === 0) {
     const predicates = code ? predicatesOf(code) : new Set<string>();
-    const together = new Map([...beside, ...functions]);
+    const together = new Map([...(beside ?? []), ...lowered]);
     for (const problem of flowProblems(together, functions.keys(), predicates)) {
       diagnostics.push(diagnoseAt(known.checked.files, problem));
     }
     if (source) {
-      diagnostics.push(...unsetLocks(source.file, known.checked.checker, functions.values(), beside.values()));
+      const others = () => (beside ?? judgeFiles(known, known.kernelFiles, undefined).functions).values();
+      diagnostics.push(...unsetLocks(source.file, known.checked.checker, functions.values(), others));
     }
   }
   return { diagnostics, functions };

@@ -4,7 +4,7 @@
  *
  * Commits and kernels are read from the source of commits.ts; known of them here is only where a series of releases ended.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { Commit, KernelChoice } from './api.js';
 import { CODES, nearest, refuse } from './diagnostics.js';

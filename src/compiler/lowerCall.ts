@@ -2,7 +2,7 @@
 /**
  * Calls: of functions, of parameters that are closures, and of the words that src/machine/core.ts declares.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { callableOf, closureOf, inline } from './arrows.js';
 import { foldedText, locOf, refuse } from './diagnostics.js';
 import { ADDR, constant, INT } from './fold.js';

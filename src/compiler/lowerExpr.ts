@@ -5,7 +5,7 @@
  *
  * Not here: calls (lowerCall.ts), statements (lowerStmt.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { binaryOperator, fitting, numericLiteral, unaryOperator } from './consts.js';
 import { foldedText, locOf, refuse } from './diagnostics.js';
 import { BOOL, constant, describeType, foldBinary, foldUnary, INT, joinTypes, NULL, sameType } from './fold.js';

@@ -2,7 +2,7 @@
 /**
  * Functions: their parameters and results, and their bodies, or those of a scenario's arrows, in a frame of their own.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { lowerReturn } from './arrows.js';
 import { foldedText, locOf, Refusal, refuse } from './diagnostics.js';
 import { BOOL, CLOSURE, VOID } from './fold.js';

@@ -4,7 +4,7 @@
  *
  * Not here: expressions (lowerExpr.ts), functions (lowerFunction.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { lowerReturn } from './arrows.js';
 import { foldedText, locOf, Refusal, refuse } from './diagnostics.js';
 import { BOOL, INT } from './fold.js';

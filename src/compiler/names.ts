@@ -2,7 +2,7 @@
 /**
  * What a name in source refers to: its declaration, through imports, and whether the compiler itself knows the word.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 
 /** Asked of every name for every program; a node belongs to one type-checked program and means one thing. */
 const found = new WeakMap<ts.Node, ts.Declaration | 'unknown'>();

@@ -2,7 +2,7 @@
 /**
  * Places: what a name, `x.f` or `x.a[i]` denotes; reading one (a `load` where it is shared) and writing one.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { foldedText, locOf, refuse } from './diagnostics.js';
 import { INT } from './fold.js';
 import type { Frame } from './frame.js';

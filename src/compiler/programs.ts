@@ -2,7 +2,7 @@
 /**
  * Programs out of checked sources: one for a kernel alone, one for a scenario on a kernel, whole or broken.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { CompiledScenario, KernelChoice, Named } from './api.js';
 import { Build, type BuildOptions } from './build.js';

@@ -4,7 +4,7 @@
  *
  * Not here: the code of its tasks and predicates (build.ts), kernels and commits (kernels.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
 import type { Edit, Expectation, Scenario, Variant } from './api.js';
 import { diagnose, foldedText, locOf, nearest, refuse } from './diagnostics.js';

@@ -5,8 +5,9 @@
  *
  * Not here: what the language forbids beyond TypeScript (subset.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
+import type { Sources } from './api.js';
 import { CODES, placeAt } from './diagnostics.js';
 
 export interface Checked {
@@ -14,6 +15,8 @@ export interface Checked {
   checker: ts.TypeChecker;
   /** every file given, in the order given */
   files: ts.SourceFile[];
+  /** those of them that are to be judged: all but the proven */
+  doubtful: ts.SourceFile[];
   /** what TypeScript itself has to say */
   errors: TypeError[];
 }
@@ -75,25 +78,32 @@ const MISLED = new Set([2367, 2678]);
 /** "Cannot find global type": the prelude has none of the rest on purpose. */
 const NO_LIBRARY = 2318;
 
-/** @returns the program; `errors` holds all that TypeScript found. Throws nothing. */
-export function checkSources(texts: ReadonlyMap<string, string>): Checked {
+/** @returns the program; `errors` holds all that TypeScript found in what is not proven. Throws nothing. */
+export function checkSources({ files: texts, proven = new Set() }: Sources): Checked {
   const parsed = new Map<string, ts.SourceFile>();
   const source = (name: string, text: string) =>
     ts.createSourceFile(name, text, { languageVersion: ts.ScriptTarget.ES2022 }, true, ts.ScriptKind.TS);
   parsed.set(PRELUDE, source(PRELUDE, PRELUDE_TEXT));
   for (const [name, text] of texts) parsed.set(name, source(name, text));
   const program = ts.createProgram({ rootNames: [...parsed.keys()], options: OPTIONS, host: hostOf(parsed) });
+  const files = [...texts.keys()].map((name) => parsed.get(name)).filter((file) => file !== undefined);
+  const others = files.filter(({ fileName }) => !proven.has(fileName));
+  const doubtful = others.every(keepsToItself) ? others : files;
   const found = [
     ...program.getOptionsDiagnostics(),
     ...program.getGlobalDiagnostics(),
-    ...program.getSyntacticDiagnostics(),
-    ...program.getSemanticDiagnostics(),
+    ...doubtful.flatMap((file) => program.getSyntacticDiagnostics(file)),
+    ...doubtful.flatMap((file) => program.getSemanticDiagnostics(file)),
   ];
-  const files = [...texts.keys()].map((name) => parsed.get(name)).filter((file) => file !== undefined);
   const errors = found
     .filter(({ code }) => !MISLED.has(code) && code !== NO_LIBRARY)
     .map((error) => typeError(error, files));
-  return { program, checker: program.getTypeChecker(), files, errors };
+  return { program, checker: program.getTypeChecker(), files, doubtful, errors };
+}
+
+/** @returns whether a file says nothing about names of others': it is a module, and declares none of theirs anew */
+function keepsToItself(file: ts.SourceFile): boolean {
+  return ts.isExternalModule(file) && !file.statements.some(ts.isModuleDeclaration);
 }
 
 function hostOf(parsed: ReadonlyMap<string, ts.SourceFile>): ts.CompilerHost {

@@ -4,7 +4,7 @@
  *
  * Not here: what needs to know types or constants (the lowering refuses that), recursion and waits (flow.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { diagnose, foldedText, type Rule } from './diagnostics.js';
 import { isMachineFile, unwrap } from './names.js';

@@ -4,7 +4,7 @@
  *
  * Not here: the types of expressions (lowerExpr.ts).
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Constants } from './consts.js';
 import { foldedText, locOf, refuse } from './diagnostics.js';
 import { ADDR, BOOL, CLOSURE, INT, TEXT, VOID } from './fold.js';

@@ -6,7 +6,7 @@
  * Only fields of a scenario's own structs, as all code that can set one is at hand. Not judged: a field that says it may
  * be null, and one of whose name any of the scenario's code sets some field, in whichever struct.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Diagnostic } from '../base/diagnostic.js';
 import { diagnose } from './diagnostics.js';
 import { statementsIn } from './flow.js';
@@ -15,18 +15,18 @@ import { declarationOf, isMachineFile } from './names.js';
 
 /**
  * @param own all functions of the scenario
- * @param beside all others; of these only a store into that very struct counts, as `done` of a Completion is set anyway
+ * @param beside gives all others; of these only a store into that very struct counts, as `done` of a Completion is set anyway
  */
 export function unsetLocks(
   file: ts.SourceFile,
   checker: ts.TypeChecker,
   own: Iterable<FunctionIR>,
-  beside: Iterable<FunctionIR>,
+  beside: () => Iterable<FunctionIR>,
 ): Diagnostic[] {
   const pointers = file.statements.filter(ts.isInterfaceDeclaration).flatMap((struct) => pointersOf(struct, checker));
   if (pointers.length === 0) return [];
   const setHere = new Set(storesIn(own).map(({ field }) => field));
-  const setElsewhere = new Set(storesIn(beside).map(({ struct, field }) => `${struct}.${field}`));
+  const setElsewhere = new Set(storesIn(beside()).map(({ struct, field }) => `${struct}.${field}`));
   const unset = pointers.filter(({ struct, field }) => !setHere.has(field) && !setElsewhere.has(`${struct}.${field}`));
   return unset.map(({ node, field, lock }) => {
     const hint = `\`${field}: struct<${lock}>\` holds one by value; a pointer that may stay null is \`${lock} | null\``;

@@ -2,7 +2,7 @@
 /**
  * Values on their way: fitting one to the type it is wanted as, and evaluating several in order.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import { locOf, refuse } from './diagnostics.js';
 import { constant, describeType, sameType } from './fold.js';
 import { disturbs, type Frame } from './frame.js';

@@ -2,7 +2,7 @@
 /**
  * Broken variants: where in the source an edit applies, and which function a stand-in replaces.
  */
-import ts from 'typescript';
+import ts from '#typescript';
 import type { Edit } from './api.js';
 import { foldSpace, nearest, placeOf, refuse } from './diagnostics.js';
 import type { VariantSource } from './scenarioText.js';

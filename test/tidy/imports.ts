@@ -27,7 +27,7 @@ export const LAYERS: Record<string, Layer> = {
   linux: { layers: ['machine'], types: [], packages: [] },
   scenarios: { layers: ['machine', 'linux'], types: [], packages: [] },
   spec: { layers: [], types: [], packages: [] },
-  compiler: { layers: ['base'], types: [], packages: ['typescript'] },
+  compiler: { layers: ['base'], types: [], packages: ['#typescript'] },
   explore: { layers: ['base', 'compiler'], types: [], packages: [] },
   run: { layers: ['base', 'compiler'], types: [], packages: [] },
   trace: { layers: ['base'], types: [], packages: [] },
