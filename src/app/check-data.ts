@@ -32,6 +32,8 @@ export interface CheckOptions {
   coverage?: boolean;
   /** 64 bits of each state are kept instead of all */
   fingerprints?: boolean;
+  /** folder for what does not stay in memory; one for temporary files if absent; false: all stays in memory */
+  spill?: string | false;
   /** every state of the plain graph is visited */
   noReductions?: boolean;
   /** file to keep the one search in if it is stopped, and to take it up from */

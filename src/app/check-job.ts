@@ -13,6 +13,7 @@ import { openCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
 import { withSourceLines, withWidthHints } from './source-line.js';
+import { FileSpill, spillFolder } from './spill.js';
 
 export interface JobHooks {
   /** asked now and then; true ends the search */
@@ -29,6 +30,8 @@ export interface JobOptions {
   memory?: MemoryOrder;
   statesMax?: number;
   fingerprints?: boolean;
+  /** folder for what does not stay in memory; one for temporary files if absent; false: all stays in memory */
+  spill?: string | false;
   noReductions?: boolean;
   /** bytes; a search that needs more is inconclusive */
   memoryMax?: number;
@@ -83,15 +86,17 @@ export function runProgram(compiled: CompiledScenario, job: Job, options: JobOpt
   // what was kept is of the store buffers that are tried first; if they are too small, all begins anew
   let goesOn = opened !== undefined;
   let checkpoint: Done['checkpoint'];
-  const resumed = (model: Model): Pick<SearchOptions, 'resume'> => {
+  const resumed = (model: Model): Pick<SearchOptions, 'resume' | 'storage'> => {
     if (!goesOn || !opened) return {};
     goesOn = false;
-    return { resume: opened.of(model) };
+    const resume = opened.of(model, options.fingerprints ? 'fingerprints' : undefined);
+    return { resume, storage: resume.border.storage };
   };
   const searchOf = (model: Model): SearchOptions => ({
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
     ...(options.fingerprints && { storage: 'fingerprints' }),
+    ...(options.spill !== false && { spill: new FileSpill(options.spill ?? spillFolder()) }),
     ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
     shouldStop() {
       if (hooks.shouldStop?.()) return 'interrupt';

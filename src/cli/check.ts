@@ -31,6 +31,7 @@ interface Flags {
   resume?: string;
   threads?: number;
   fingerprints?: boolean;
+  spill?: string | boolean;
   reductions?: boolean;
   showSteps?: boolean;
   list?: boolean;
@@ -68,7 +69,9 @@ export function checkCommand(program: Command): void {
     .option('--checkpoint <file>', 'keep the one search in this file if it is stopped, by a bound or Ctrl-C')
     .option('--resume <file>', 'go on with a search that is kept in this file')
     .option('--coverage', 'say which lines of kernel code no search executed')
-    .option('--fingerprints', 'keep 64 bits of each state: less memory; whether runs can end is not asked')
+    .option('--fingerprints', 'keep 64 bits of each state: holds but for a small probability, which is printed')
+    .option('--spill <dir>', 'folder for what does not stay in memory (default: the one for temporary files)')
+    .option('--no-spill', 'keep everything in memory')
     .option('--no-reductions', 'search the plain graph: leave nothing out, proven or not')
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
     .option('--show-steps', 'print the steps of one scenario on one kernel, each with its source line')
@@ -108,6 +111,7 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     ...(flags.checkpoint !== undefined && { checkpoint: flags.checkpoint }),
     ...(flags.resume !== undefined && { resume: flags.resume }),
     ...(flags.fingerprints && { fingerprints: true }),
+    ...(flags.spill !== undefined && flags.spill !== true && { spill: flags.spill }),
     ...(flags.reductions === false && { noReductions: true }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };

@@ -18,7 +18,9 @@ import type { Bound, CheckResult, Violation } from './verdict.js';
 
 export { type Border, bytesOf, type Sink, type Source } from './checkpoint.js';
 export { modelText } from './model-text.js';
+export type { Storage } from './places.js';
 export type { Progress, SearchOptions } from './search.js';
+export { type Spill, SpillError, type SpillFile } from './spill.js';
 export { type Helper, help, type Invitation } from './team.js';
 export { buildModel, executedLines, type Model, type Scheduled };
 
@@ -63,8 +65,14 @@ function withProgress(model: Model, result: SearchResult, options: SearchOptions
   // that no run ends is shown as the loop that it is, where there is one
   const isOpen = !result.found || result.found.kind === 'cannot end';
   if (!isOpen || result.stopped || wanted.length === 0) return { result: { ...result, progress: false } };
-  const { livelock, stopped } = findLivelock(model, wanted, limitsOf(options));
-  if (stopped) return { result: { ...result, ...(!result.found && { stopped }), progress: false } };
+  const { memoryMax = Number.POSITIVE_INFINITY } = options;
+  const left = { ...options, memoryMax: memoryMax - result.bytes };
+  const { livelock, stopped } = findLivelock(model, wanted, limitsOf(left));
+  if (stopped) {
+    const names = compiled.scenario.progress.join(', ');
+    const problem = `${boundOf(stopped, options)} before it was known if ${names} end on every fair run: that takes whole states`;
+    return { result: { ...result, ...(!result.found && { stopped, problem }), progress: false } };
+  }
   if (!livelock) return { result: { ...result, progress: true } };
   const found: Found = { kind: 'livelock', task: livelock.task };
   return { result: { ...result, found, moves: [...livelock.stem, ...livelock.loop], progress: true }, livelock };
@@ -120,17 +128,13 @@ function reductionsOf(
 }
 
 function verdictOf(
-  { found, stopped, endsChecked }: SearchResult,
+  { found, stopped, problem }: SearchResult,
   unmet: readonly string[],
   options: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
   if (found) return { verdict: 'violated' };
-  if (stopped) return { verdict: 'inconclusive', inconclusive: boundOf(stopped, options) };
-  if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
-  if (unmet.length === 0) {
-    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no edges';
-    return { verdict: 'inconclusive', inconclusive };
-  }
+  if (stopped) return { verdict: 'inconclusive', inconclusive: problem ?? boundOf(stopped, options) };
+  if (unmet.length === 0) return { verdict: 'holds' };
   const names = unmet.map((name) => `'${name}'`).join(', ');
   return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
 }
@@ -145,6 +149,8 @@ function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchO
       return `stopped after ${secondsMax} s`;
     case 'interrupt':
       return 'interrupted';
+    case 'disk':
+      return 'stopped by the disk';
   }
 }
 

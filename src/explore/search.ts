@@ -7,12 +7,13 @@
  * Not here: the work on a level (team.ts, member.ts), what a finding is called and shown as (check.ts, path.ts).
  */
 import { assert } from '../base/assert.js';
-import { BATCH, type Move, toMove } from './batch.js';
+import { BATCH, BLOCK, type Move, toMove } from './batch.js';
 import { type Border, restore, type Sink, type Source, save } from './checkpoint.js';
-import type { Edges } from './edges.js';
+import type { EdgeLog } from './edge-log.js';
 import type { Expander } from './expand.js';
 import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
 import type { Model } from './model.js';
+import { type Spill, SpillError } from './spill.js';
 import type { Storage, Store } from './store.js';
 import { type Helper, Team } from './team.js';
 import type { Bound } from './verdict.js';
@@ -38,6 +39,8 @@ export interface SearchOptions {
   memoryMax?: number;
   /** `exact` if absent */
   storage?: Storage;
+  /** where that goes which is written once and read in order; absent: it takes memory */
+  spill?: Spill;
   /** asked now and then; an answer ends the search */
   shouldStop?(): 'time' | 'interrupt' | undefined;
   /** what 'time' is said to be */
@@ -58,15 +61,17 @@ export interface SearchResult {
   /** from the first state to the finding */
   moves: Move[];
   stopped?: Bound;
+  /** of `stopped: 'disk'`: what was wrong with it */
+  problem?: string;
   /** all states up to so many steps from the first were looked at; -1 if none was */
   finishedDepth: number;
-  /** whether it was asked of every state if it can reach an end */
-  endsChecked: boolean;
   /** per `sometimes` predicate whether some state met it */
   met: boolean[];
   states: number;
   transitions: number;
   depth: number;
+  /** that are still held: states, table and edges */
+  bytes: number;
   /** all states, in the order in which they were found */
   store: Store;
 }
@@ -92,7 +97,7 @@ class Search {
   readonly #options: SearchOptions;
   readonly #team: Team;
   readonly #store: Store;
-  readonly #edges: Edges | undefined;
+  readonly #edges: EdgeLog;
   readonly #expander: Expander;
   readonly #statesMax: number;
   readonly #memoryMax: number;
@@ -100,11 +105,12 @@ class Search {
   readonly #levels: number[] = [];
   #finding: Finding | undefined;
   #stopped: Bound | undefined;
+  #problem: string | undefined;
   /** the level that is being looked at, before that began */
   #border: Border | undefined;
 
   constructor(model: Model, options: SearchOptions) {
-    const { storage = 'exact', newcomers, meetFrom } = options;
+    const { storage = 'exact', spill, newcomers, meetFrom } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
@@ -113,6 +119,7 @@ class Search {
       storage,
       statesMax: this.#statesMax,
       memoryMax: this.#memoryMax,
+      ...(spill && { spill }),
       ...(newcomers && { newcomers }),
       ...(meetFrom !== undefined && { meetFrom }),
     });
@@ -132,17 +139,21 @@ class Search {
     }
     this.#save();
     this.#model.code.hits.set(this.#team.shared.hits);
-    if (!this.#finding && !this.#stopped && this.#edges) this.#finding = firstWithoutEnd(this.#team, this.#levels);
+    const { endless } = this.#model.linked.compiled.scenario;
+    if (!this.#finding && !this.#stopped && !endless) {
+      this.#finding = this.#onDisk(() => firstWithoutEnd(this.#team, this.#levels));
+    }
     return {
       ...(this.#finding && { found: this.#finding.found }),
       moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
+      ...(this.#problem !== undefined && { problem: this.#problem }),
       finishedDepth,
-      endsChecked: (this.#edges !== undefined || this.#model.linked.compiled.scenario.endless) && !this.#stopped,
       met: this.#team.owner.judge.met,
       states: Math.min(this.#store.count, this.#statesMax),
       transitions: this.#team.transitions,
       depth: Math.max(0, this.#levels.length - 1),
+      bytes: this.#store.bytes + this.#edges.bytes,
       store: this.#store,
     };
   }
@@ -150,7 +161,7 @@ class Search {
   /** @returns the first state that is to be looked at */
   #begin(): number {
     const { resume } = this.#options;
-    if (!this.#makeRoom(1)) return 0;
+    if (!this.#onDisk(() => this.#makeRoom(1))) return 0;
     if (!resume) {
       this.#team.owner.first(this.#model.initial);
       this.#finding = settle(this.#team, this.#levels, 1);
@@ -167,6 +178,18 @@ class Search {
     for (const line of hits) shared.hits[line] = 1;
     owner.judge.share(shared.met);
     return this.#levels.pop() ?? 0;
+  }
+
+  /** What the disk refuses ends the search. @returns undefined then */
+  #onDisk<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof SpillError)) throw error;
+      this.#problem ??= error.message;
+      this.#stop('disk');
+      return undefined;
+    }
   }
 
   /** A violation is a result; but what was stopped can go on. */
@@ -188,9 +211,9 @@ class Search {
     const lookUp = (): void => {
       if (blocks++ % LOOK_UP_EVERY === 0) this.#lookUp();
     };
-    this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp });
+    this.#onDisk(() => this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp }));
     if (this.#team.isStopped) this.#stopped ??= 'states';
-    this.#finding = settle(this.#team, this.#levels, end);
+    this.#finding = this.#onDisk(() => settle(this.#team, this.#levels, end));
     this.#team.owner.judge.share(this.#team.shared.met);
   }
 
@@ -198,13 +221,22 @@ class Search {
     const { transitions, owner, shared } = this.#team;
     const hits = [...shared.hits.keys()].filter((line) => shared.hits[line] !== 0);
     // every transition so far has led to a state: none was a violation
-    return { levels: [...this.#levels], states, edges: transitions, transitions, met: [...owner.judge.met], hits };
+    const { storage } = this.#store;
+    return {
+      storage,
+      levels: [...this.#levels],
+      states,
+      edges: transitions,
+      transitions,
+      met: [...owner.judge.met],
+      hits,
+    };
   }
 
   #lookUp(): void {
     const { shouldStop, onProgress } = this.#options;
     const { frontier, transitions } = this.#team;
-    const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
+    const bytes = this.#store.bytes + this.#edges.bytes;
     const threads = this.#team.members;
     onProgress?.({ states: this.#store.count, frontier, depth: this.#levels.length - 1, transitions, bytes, threads });
     this.#stop(shouldStop?.());
@@ -216,19 +248,22 @@ class Search {
     this.#team.stop();
   }
 
-  /** @returns whether so many members may each insert a batch */
+  /** @returns whether so many members may each insert a batch. @throws SpillError */
   #makeRoom(members: number): boolean {
     const states = this.#store.count;
     const least = members * BATCH;
-    const more = Math.max(least, ROOM_LEAST, Math.floor(states / ROOM_SHARE));
-    const edges = Math.max(EDGES_LIKELY, this.#team.transitions / Math.max(1, states));
+    const more = Math.max(
+      least,
+      Math.min(this.#store.roomLikely, Math.max(ROOM_LEAST, Math.floor(states / ROOM_SHARE))),
+    );
+    const perState = 1 + Math.max(EDGES_LIKELY, this.#team.transitions / Math.max(1, states));
     for (const room of [more, least]) {
-      const segments = this.#edges?.segmentsFor(room * edges, members) ?? 0;
-      const bytes = this.#store.bytesFor(states + room) + (this.#edges?.bytesFor(states + room, segments) ?? 0);
-      // when all is known, it is asked of each state whether it can end
-      if (bytes + (this.#edges ? states + room : 0) > this.#memoryMax) continue;
+      const words = room * perState + members * BLOCK;
+      const bytes = this.#store.bytesFor(states + room) + this.#edges.bytesFor(words, members);
+      // when all is known, it is asked of each state whether it can end: a bit each
+      if (bytes + (states + room) / 8 > this.#memoryMax) continue;
       if (!this.#store.makeRoom(states + room)) continue;
-      this.#edges?.makeRoom(states + room, segments);
+      if (!this.#edges.makeRoom(words, members)) continue;
       return true;
     }
     this.#stop('memory');

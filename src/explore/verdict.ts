@@ -81,7 +81,7 @@ export interface BlockedTask {
 }
 
 /** What ended a search before every state was seen. */
-export type Bound = 'states' | 'memory' | 'time' | 'interrupt';
+export type Bound = 'states' | 'memory' | 'time' | 'interrupt' | 'disk';
 
 export interface CheckResult {
   scenario: string;

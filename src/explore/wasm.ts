@@ -70,7 +70,7 @@ export const NOTHING = 0x40;
 /** what follows `simd` */
 export const SIMD = { load: [0x00], store: [0x0b], or: [0x50], xor: [0x51], anyTrue: [0x53] } as const;
 /** what follows `atomic` */
-export const ATOMIC = { load: 0x10, store: 0x17, exchange64: 0x49 } as const;
+export const ATOMIC = { load: 0x10, store: 0x17, exchange: 0x48, exchange64: 0x49 } as const;
 
 /** Pages of 64 KiB that a memory has at most. */
 export const PAGES_MAX = 65536;
