@@ -7,7 +7,7 @@
 import type { Invariant } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
-import type { PageKind } from '../spec/rest.js';
+import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE } from './lives.js';
 import type { PageIndex } from './page-index.js';
@@ -51,7 +51,7 @@ export function breaches(
     const fault = FAULT_OF[invariant];
     if (!fault || said.has(`${page} ${invariant}`) || (only && only[page] === 0)) continue;
     const kind = kindOf(index.pages[page]);
-    if (kind !== 'ordinary' && !kernel) continue;
+    if (!restRule(kind, kernel)) continue;
     if (kind === 'ordinary' && maybeDevice(recording, index.rows[at], kernel)) continue;
     const doubtful = invariant === 'freedTwice' || invariant === 'baseLost';
     if (doubtful && looked++ >= LOOKED_INTO) continue;

@@ -70,15 +70,15 @@ export function pageLife(
   const page = index.find(pfn);
   if (page < 0) return undefined;
   const kind = ranges.kindOf(pfn);
-  const known = kernel ?? (kind === 'ordinary' ? ANY_KERNEL : undefined);
+  const rule = restRule(kind, kernel);
   const finder = new LifeFinder(recording, index);
-  const facts = finder.page(page, known ? kind : 'ordinary', PAGE_KINDS.indexOf(kind), known ?? ANY_KERNEL);
+  const facts = finder.page(page, rule ? kind : 'ordinary', PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
   const begins = new Set<number>();
   const ends = new Set<number>();
   const life: PageLife = {
     pfn,
     kind,
-    rule: known && restRule(kind, known),
+    rule,
     facts,
     events: [],
     hidden: 0,
@@ -100,8 +100,8 @@ export function pageLife(
   for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
     const row = index.rows[at];
     const event = countedEvent(recording, index, finder.counts, at, kernel);
-    event.begins = known !== undefined && begins.has(row);
-    event.ends = known !== undefined && ends.has(row);
+    event.begins = rule !== undefined && begins.has(row);
+    event.ends = rule !== undefined && ends.has(row);
     life.events.push(event);
   }
   return life;
