@@ -2,7 +2,7 @@
 /** One page's life, event by event, with its count before and after. */
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
-import { pageFlagNames } from '../spec/page-flags.js';
+import { pageFlagNames, pageFlagsOfText } from '../spec/page-flags.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import { withoutTracer } from '../spec/tracer-frames.js';
 import { HAS } from '../trace/columns.js';
@@ -154,6 +154,6 @@ export function eventOf(recording: Recording, row: number, kernel: KernelVersion
 /** Flag names: as printed, where the recording is text; from the era's table, where it is binary. */
 function flagsOf({ events, flagTexts }: Recording, row: number, kernel: KernelVersion | undefined): string {
   const low = events.word(row, FIELD.flags);
-  if (flagTexts) return flagTexts.text(low);
+  if (flagTexts) return pageFlagsOfText(flagTexts.text(low), kernel) ?? flagTexts.text(low);
   return (kernel && pageFlagNames(low, kernel)) ?? `0x${(low & 0x3fffff).toString(16)}`;
 }

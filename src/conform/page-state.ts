@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a page was when it was last seen: mapped, anonymous, on the LRU; as far as its last event tells. */
 import { type KernelVersion, since } from '../spec/kernel-version.js';
-import { pageFlagNames } from '../spec/page-flags.js';
+import { pageFlagNames, pageFlagsOfText } from '../spec/page-flags.js';
 import { HAS, MAPPING_HIDDEN, wide } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
 import { FIELD, SHAPE_WORDS } from '../trace/shapes.js';
@@ -33,7 +33,7 @@ export function stateOf(
   let flags: string | undefined;
   if (has & HAS.flags) {
     const low = word(FIELD.flags);
-    flags = flagTexts ? flagTexts.text(low) : kernel && pageFlagNames(low, kernel);
+    flags = flagTexts ? pageFlagsOfText(flagTexts.text(low), kernel) : kernel && pageFlagNames(low, kernel);
   }
   const pointer: Pointer = { low: word(FIELD.mapping), high: word(FIELD.mappingHigh) };
   return {
