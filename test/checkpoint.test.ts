@@ -55,7 +55,7 @@ describe('a search in pieces', () => {
   });
 
   it('by fingerprints, that waits on disk', () => {
-    const options: JobOptions = { ...PLAIN, fingerprints: true, memoryMax: 4 * 2 ** 20 };
+    const options: JobOptions = { ...PLAIN, fingerprints: true, memoryMax: 8 * 2 ** 20 };
     const job: Job = { scenario: 'dax-truncate-dma', kernel: 'v7.3' };
     const { result } = inPieces(job, [10_000, 50_000], options);
     expect(result).toEqual(runJob(workspace, job, options).result);

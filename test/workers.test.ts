@@ -82,7 +82,7 @@ describe('three threads find what one finds', () => {
     const job: Job = { scenario: 'dax-truncate-dma', kernel: 'v7.3' };
     const { verdict, states, bound } = await together(job, PLAIN, { statesMax: 10_000 });
     expect({ verdict, states, bound }).toEqual({ verdict: 'inconclusive', states: 10_000, bound: 'states' });
-    const memory = await together(job, PLAIN, { memoryMax: 20 * 2 ** 20 });
+    const memory = await together(job, PLAIN, { storage: 'exact', memoryMax: 20 * 2 ** 20 });
     expect(memory).toMatchObject({ verdict: 'inconclusive', bound: 'memory' });
   });
 });

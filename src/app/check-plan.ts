@@ -23,6 +23,7 @@ export function isPath(scenario: string): boolean {
  * @throws InputError for unknown names, options that exclude each other, and where no search is left
  */
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
+  if (options.exact && options.fingerprints) throw new InputError(BOTH_STORAGES);
   if (typeof options.spill === 'string') proveSpill(options.spill);
   const all = planAll(workspace, options);
   const { length: searches } = all.outcomes.filter(isSearch);
@@ -70,6 +71,12 @@ function allFunctions(workspace: Workspace, kernels: readonly string[], options:
   const changes = { with: [...options.with], without: [...options.without] };
   return Object.fromEntries(kernels.map((kernel) => [kernel, functionsOf(workspace, { kernel, ...changes })]));
 }
+
+const BOTH_STORAGES: Diagnostic = {
+  code: 'RZ4008',
+  message: '--exact and --fingerprints exclude each other',
+  hint: 'with neither, whole states are kept as far as memory goes, and fingerprints from there on',
+};
 
 const BOTH_VARIANTS: Diagnostic = {
   code: 'RZ4008',

@@ -177,9 +177,10 @@ function totals({ states, transitions, depth }: CheckResult): string {
   return `${count(states, 'state')}, ${count(transitions, 'transition')}, depth ${depth}`;
 }
 
-function storageOf({ stateBytes, collisionProbability: odds }: CheckResult): string {
+function storageOf({ stateBytes, collisionProbability: odds, wholeStates }: CheckResult): string {
   if (odds === undefined) return `exact (whole states of ${count(stateBytes, 'byte')} are compared)`;
-  return `64-bit fingerprints (two states were taken for one with ${chance(odds)})`;
+  const since = wholeStates === undefined ? '' : `, since memory ended at ${count(wholeStates, 'whole state')}`;
+  return `64-bit fingerprints${since} (two states were taken for one with ${chance(odds)})`;
 }
 
 /** @returns `a probability of at most 1.4e-6` */

@@ -53,6 +53,7 @@ export function check(whole: Model, options: SearchOptions = {}): CheckResult {
     ...reductionsOf(model, isShortest),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
+    ...(result.wholeStates !== undefined && { wholeStates: result.wholeStates }),
     // of n states there are n * n / 2 pairs, each of which has one of 2^64 fingerprints in common
     ...(result.store.storage === 'fingerprints' && { collisionProbability: result.states ** 2 / 2 ** 65 }),
   };
@@ -144,7 +145,7 @@ function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchO
     case 'states':
       return `stopped at ${statesMax} states`;
     case 'memory':
-      return `stopped at ${(memoryMax / 2 ** 30).toFixed(1)} GiB of memory`;
+      return `stopped at ${sizeOf(memoryMax)} of memory`;
     case 'time':
       return `stopped after ${secondsMax} s`;
     case 'interrupt':
@@ -152,6 +153,10 @@ function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchO
     case 'disk':
       return 'stopped by the disk';
   }
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function findingOf(model: Model, found: Found, walk: Walk, livelock: Livelock | undefined): Partial<CheckResult> {

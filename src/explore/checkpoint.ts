@@ -89,7 +89,7 @@ function restoreWhole({ store, owner }: Team, { states }: Border, words: Reader,
   const state = new Int32Array(store.words);
   for (let index = 0; index < states; index++) {
     for (let word = 0; word < store.words; word++) state[word] = words.word();
-    if (!owner.hasRoom(1) && !makeRoom()) return false;
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
     if (!owner.restore(state)) throw new Error('a state is there twice');
   }
   return true;
@@ -105,7 +105,7 @@ function restoreEntries({ store, owner }: Team, border: Border, words: Reader, m
       batch.low[k] = words.word();
       batch.index[k] = words.word();
     }
-    if (!owner.hasRoom(1) && !makeRoom()) return false;
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
     if (!store.restore(batch)) throw new Error('a state is there twice');
   }
   store.refill(finished(levels), states, (into) => {
@@ -122,7 +122,7 @@ function restoreEdges(team: Team, { levels, states, edges: all }: Border, words:
   let head = 0;
   let count = 0;
   const add = (): boolean => {
-    if (!owner.hasRoom(1) && !makeRoom()) return false;
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
     edges.writer.addAll(head, source, target, count);
     count = 0;
     return true;

@@ -81,6 +81,7 @@ export class EdgeWriter {
       while (state < from) words[at++] = ~++state;
       words[at++] = target[k];
     }
+    assert(at <= CHUNK, 'edges are added without room');
     this.#at = at;
     this.#state = state;
   }

@@ -60,9 +60,13 @@ export interface Ground {
   common: Common;
 }
 
-/** @param bytes that the search may take */
-export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number): Ground {
+/**
+ * @param bytes that the search may take
+ * @param before of a search of the same model that is over: its memory is used again
+ */
+export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number, before?: Ground): Ground {
   const common = commonOf(linked, encoding, storage, bytes);
+  if (before) return { memory: before.memory, storage, common };
   const memory = new WebAssembly.Memory({ initial: common.pages, maximum: PAGES_MAX, shared: true });
   return { memory, storage, common };
 }

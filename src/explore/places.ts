@@ -145,7 +145,7 @@ export function commonOf(linked: LinkedScenario, encoding: Encoding, storage: St
   const words = ENTRY[storage];
   const slotBytes = (words * 4 * growth) / most;
   const enough = Math.max(bytes, LEAST_BYTES);
-  const least = isExact ? 0 : WINDOW_LEAST * 2 * row;
+  const least = WINDOW_LEAST * 2 * row;
   const all = Math.min(PAGES_MAX * 65536 - 65536, enough + least + end * 4);
   const free = all - end * 4 - TAIL * words * 4 - least;
   const states = enough / (slotBytes + (isExact ? row + BESIDE : WINDOW_BYTES));

@@ -12,10 +12,11 @@ import { type Border, restore, type Sink, type Source, save } from './checkpoint
 import type { EdgeLog } from './edge-log.js';
 import type { Expander } from './expand.js';
 import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
+import type { Ground } from './generate.js';
 import type { Model } from './model.js';
 import { type Spill, SpillError } from './spill.js';
 import type { Storage, Store } from './store.js';
-import { type Helper, Team } from './team.js';
+import { type Helper, Team, type TeamOptions } from './team.js';
 import type { Bound } from './verdict.js';
 
 export type { Found };
@@ -37,7 +38,7 @@ export interface SearchOptions {
   statesMax?: number;
   /** the search ends before its arrays hold more bytes than this */
   memoryMax?: number;
-  /** `exact` if absent */
+  /** if absent `exact`, and where memory ends anew by `fingerprints` */
   storage?: Storage;
   /** where that goes which is written once and read in order; absent: it takes memory */
   spill?: Spill;
@@ -70,6 +71,8 @@ export interface SearchResult {
   states: number;
   transitions: number;
   depth: number;
+  /** where memory ended before: how many whole states it held. Then all was searched anew by fingerprints */
+  wholeStates?: number;
   /** that are still held: states, table and edges */
   bytes: number;
   /** all states, in the order in which they were found */
@@ -83,13 +86,19 @@ const ROOM_LEAST = 1 << 14;
 const EDGES_LIKELY = 4;
 const LOOK_UP_EVERY = 1 << 6;
 
+/**
+ * Searches as `options` say. Whole states are kept as far as memory goes. Then the search begins anew by fingerprints, in the
+ * same memory, which holds several times as many: what was done before is a small part of what is to be done.
+ */
 export function search(model: Model, options: SearchOptions = {}): SearchResult {
   const one = new Search(model, options);
-  try {
-    return one.run();
-  } finally {
-    one.disband();
-  }
+  const exact = one.run();
+  if (exact.stopped !== 'memory' || exact.found || options.storage !== undefined) return exact;
+  const { resume: _, ...anew } = options;
+  const result = new Search(model, { ...anew, storage: 'fingerprints' }, one.handOver()).run();
+  // where memory is too little for either
+  if (result.stopped && result.states <= exact.states) return exact;
+  return { ...result, wholeStates: exact.states };
 }
 
 class Search {
@@ -109,26 +118,41 @@ class Search {
   /** the level that is being looked at, before that began */
   #border: Border | undefined;
 
-  constructor(model: Model, options: SearchOptions) {
+  /** @param before what one that is over has handed over */
+  constructor(model: Model, options: SearchOptions, before?: Ground) {
     const { storage = 'exact', spill, newcomers, meetFrom } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
-    this.#team = new Team(model, {
+    const teamOptions: TeamOptions = {
       storage,
       statesMax: this.#statesMax,
       memoryMax: this.#memoryMax,
       ...(spill && { spill }),
       ...(newcomers && { newcomers }),
       ...(meetFrom !== undefined && { meetFrom }),
-    });
+    };
+    this.#team = new Team(model, teamOptions, before);
     this.#store = this.#team.store;
     this.#edges = this.#team.edges;
     this.#expander = this.#team.owner.expander;
   }
 
+  /** @returns the memory, for another search of the model */
+  handOver(): Ground {
+    return this.#team.handOver();
+  }
+
   run(): SearchResult {
+    try {
+      return this.#run();
+    } finally {
+      this.#team.disband();
+    }
+  }
+
+  #run(): SearchResult {
     let at = this.#begin();
     let finishedDepth = this.#levels.length - 1;
     while (at < this.#store.count && !this.#finding && !this.#stopped) {
@@ -192,15 +216,12 @@ class Search {
     }
   }
 
-  /** A violation is a result; but what was stopped can go on. */
+  /** A violation is a result; but what was stopped can go on, unless it goes on by itself. */
   #save(): void {
-    const { save: keep } = this.#options;
+    const { save: keep, storage } = this.#options;
+    if (this.#stopped === 'memory' && storage === undefined) return;
     const border = this.#border;
     if (keep && border && this.#stopped && !this.#finding) keep(border, (sink) => save(this.#team, border, sink));
-  }
-
-  disband(): void {
-    this.#team.disband();
   }
 
   /** Looks at all states of a level, and settles what was found. */

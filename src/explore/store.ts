@@ -234,6 +234,14 @@ export class Store {
     this.#frontier?.refill(begin, end, read);
   }
 
+  /** The memory is as if nobody had used it, as far as whole states did. */
+  clear(): void {
+    const { memory, common } = this.#generated;
+    memory.fill(0, common.table, common.table + (memory[common.slots] + TAIL) * ENTRY[this.storage]);
+    memory.fill(0, common.rows, common.rows + Math.min(this.count, this.#near) * this.words);
+    memory[common.slots] = 0;
+  }
+
   /** What lies beside memory is not needed any more. */
   close(): void {
     this.#frontier?.close();

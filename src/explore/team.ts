@@ -90,10 +90,11 @@ export class Team {
   readonly #helpers: Invited[] = [];
   #round = 0;
 
-  constructor(model: Model, options: TeamOptions) {
+  /** @param before what a team whose search is over has handed over */
+  constructor(model: Model, options: TeamOptions, before?: Ground) {
     const { linked, encoding, code } = model;
     this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, linked.marks?.lines.length ?? 0);
-    this.#ground = makeGround(model, options.storage, options.memoryMax);
+    this.#ground = makeGround(model, options.storage, options.memoryMax, before);
     const generated = generate(model, this.#ground, 0);
     const { words } = encoding;
     const { storage, memoryMax, statesMax, spill } = options;
@@ -166,6 +167,12 @@ export class Team {
   /** @returns what each has found since it was last asked */
   takeReports(): Report[] {
     return Array.from({ length: this.members }, (_, number) => takeReport(this.shared, number));
+  }
+
+  /** @returns the ground, cleared for another search; this one has kept whole states, and is over */
+  handOver(): Ground {
+    this.store.clear();
+    return this.#ground;
   }
 
   /** Sends the helpers home, and closes what lies on disk. */
