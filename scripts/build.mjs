@@ -15,4 +15,12 @@ const { ownSources } = await import('../dist/app/own-sources.js');
 const { prepare, preparedWorkspace } = await import('../dist/app/prepared.js');
 const { openWorkspace } = await import('../dist/app/workspace.js');
 const own = ownSources();
-if (!preparedWorkspace(own)) prepare(own, await openWorkspace());
+try {
+  if (!preparedWorkspace(own)) prepare(own, await openWorkspace());
+} catch (error) {
+  const { renderError } = await import('../dist/cli/errors.js');
+  const { screenOf } = await import('../dist/cli/terminal.js');
+  const { text, exit } = renderError(error, screenOf(process.stderr, process.env), false);
+  process.stderr.write(text);
+  process.exitCode = exit;
+}

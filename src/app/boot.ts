@@ -13,6 +13,7 @@ import { loadMachine, type MachineOptions } from '../run/machine.js';
 import { makeApi } from '../run/views.js';
 import type { Booted, Kernel, ObjectChoice, ObjectsOf } from './kernel.js';
 import { ownSources } from './own-sources.js';
+import { provenBy } from './prepared.js';
 
 export interface BootOptions<O extends ObjectChoice = ObjectChoice> {
   /** struct pages of ordinary memory */
@@ -72,7 +73,7 @@ let ownWorkspace: Workspace | undefined;
 
 /** The package's own sources are analysed once a process. */
 function workspaceFor(replaced: ReadonlyMap<string, string> | undefined): Workspace {
-  if (!replaced) return (ownWorkspace ??= analyse(ownSources(false)));
+  if (!replaced) return (ownWorkspace ??= analyse({ ...ownSources(false), ...provenBy(ownSources()) }));
   const { files, scenarios } = ownSources(false);
   return analyse({ files: new Map([...files, ...replaced]), scenarios });
 }

@@ -15,6 +15,7 @@ import type { KernelVersion } from '../spec/kernel-version.js';
 import { tracepointOf } from '../spec/ops.js';
 import { PAGE_KINDS, type PageKind } from '../spec/rest.js';
 import { ownSources } from './own-sources.js';
+import { provenBy } from './prepared.js';
 import { openTrace, type TraceOptions } from './trace.js';
 import { metaBeside } from './trace-meta.js';
 
@@ -83,7 +84,7 @@ export async function fidelityOf(
     progress(file, done);
     await gather(file, options, byKernel);
   }
-  const workspace = analyse(ownSources(false));
+  const workspace = analyse({ ...ownSources(false), ...provenBy(ownSources()) });
   return [...byKernel.values()]
     .sort((a, b) => a.kernel.major - b.kernel.major || a.kernel.minor - b.kernel.minor)
     .map((gathered) => held(gathered, workspace));

@@ -22,11 +22,8 @@ const FILE = join(BUILT, 'programs.txt');
 
 /** @param own the package's own sources. @returns them as they were compiled; undefined where that is to be done anew */
 export function preparedWorkspace(own: Sources): Workspace | undefined {
-  const text = readPrepared();
-  if (text === undefined) return undefined;
-  const end = text.indexOf('\n');
-  const body = text.slice(end + 1);
-  if (text.slice(0, end) !== sealOf(own, body)) return undefined;
+  const body = preparedText(own);
+  if (body === undefined) return undefined;
   const unpacked = new Unpacked(body);
   const { commits, kernels, scenarios } = unpacked;
   return {
@@ -39,11 +36,27 @@ export function preparedWorkspace(own: Sources): Workspace | undefined {
   };
 }
 
-function readPrepared(): string | undefined {
+/**
+ * @param own the package's own sources, all of them
+ * @returns for `analyse`: those that the build has found without fault
+ */
+export function provenBy(own: Sources): Pick<Sources, 'proven'> {
+  return preparedText(own) === undefined ? {} : { proven: new Set(own.files.keys()) };
+}
+
+/** @returns what `pack` has made of these sources; undefined where there is nothing, or something else */
+function preparedText(own: Sources): string | undefined {
+  const text = readPrepared();
+  const end = text.indexOf('\n');
+  const body = text.slice(end + 1);
+  return end > 0 && text.slice(0, end) === sealOf(own, body) ? body : undefined;
+}
+
+function readPrepared(): string {
   try {
     return readFileSync(FILE, 'utf8');
   } catch {
-    return undefined;
+    return '';
   }
 }
 

@@ -8,7 +8,7 @@
 import type { Workspace } from '../compiler/api.js';
 import { NotPacked } from '../compiler/pack.js';
 import { ownSources, sourceName } from './own-sources.js';
-import { preparedWorkspace } from './prepared.js';
+import { preparedWorkspace, provenBy } from './prepared.js';
 
 export class Programs {
   readonly #userFiles: readonly string[];
@@ -49,8 +49,5 @@ export class Programs {
  */
 export async function openWorkspace(userFiles: readonly string[] = []): Promise<Workspace> {
   const [{ analyse }, { readSources }] = await Promise.all([import('../compiler/analyse.js'), import('./sources.js')]);
-  const own = ownSources();
-  // what was prepared has been found without fault
-  const isProven = userFiles.length > 0 && preparedWorkspace(own) !== undefined;
-  return analyse({ ...readSources(userFiles), ...(isProven && { proven: new Set(own.files.keys()) }) });
+  return analyse({ ...readSources(userFiles), ...provenBy(ownSources()) });
 }
