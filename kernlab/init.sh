@@ -110,13 +110,13 @@ record_check() {
   try -f -o /tmp/a.dat --buffer 128K -- wl anon 4
   try -f -o /tmp/a.dat --event no:such -- true
   for s in INT TERM; do
-    echo; echo "\$ refzero record -f -o /tmp/$s.dat -- sleep 60 & sleep 8; kill -$s"
+    echo; echo "\$ refzero record -f -o /tmp/$s.dat -- sleep 60 & kill -$s"
     refzero record -f -o /tmp/$s.dat -- sleep 60 & p=$!
-    sleep 8; kill -$s $p; wait $p; echo "exit $?"; left; ls -l /tmp/$s.dat
+    began; kill -$s $p; wait $p; echo "exit $?"; left; ls -l /tmp/$s.dat
   done
   echo; echo '$ kill -KILL the recorder, then record again'
   refzero record -f -o /tmp/k.dat -- sleep 60 & p=$!
-  sleep 8; kill -KILL $p; wait $p; left
+  began; kill -KILL $p; wait $p; left
   try -f -o /tmp/a.dat -- true
   echo; echo '$ a full disk'
   mkdir -p /small; mount -t tmpfs -o size=60m none /small

@@ -15,10 +15,13 @@ import { statsOf } from './record-pump.js';
 import { type Instance, makeInstance } from './record-tracefs.js';
 import type { Undo } from './record-undo.js';
 
-/** offsets in struct page of every 64-bit kernel from 5.10 to 7.3 (include/linux/mm_types.h), and its size there */
+/** offsets in struct page of every 64-bit kernel from 5.10 to 7.3 (include/linux/mm_types.h) */
 export const REFCOUNT = 52;
 const MAPCOUNT = 48;
-const PAGE_STRUCT = 64;
+/** of a page of ZONE_DEVICE: its struct dev_pagemap, one for a range */
+const PGMAP = 8;
+/** bytes of struct page: as distributions have it, and without CONFIG_MEMCG */
+const SIZES = [64, 56] as const;
 /** pages whose counts one write reads; their struct pages lie in one page, which is there or not */
 const AT_ONCE = 16;
 /** of the longest look, 16 GiB of device memory: some seconds */
@@ -51,11 +54,14 @@ export interface Held {
 }
 
 export class MemoryMap {
+  /** bytes of struct page, 0 while it is not known */
+  private size = 0;
+
   private constructor(
     private readonly instance: Instance,
     private readonly system: string,
     /** address of the struct page of page 0 */
-    readonly base: bigint,
+    private readonly base: bigint,
   ) {}
 
   /** @returns undefined on a machine that does not let its memory map be read so */
@@ -65,37 +71,56 @@ export class MemoryMap {
     if (host.machine !== 'x86_64' || !host.exists(control) || !has(call, 'tT')) return undefined;
     const system = `refzero_held_${host.pid}`;
     const moves = has('vmemmap_base', 'dDbBrR');
-    // the second argument of write(2): rsi in the saved registers
-    const written = '+u0(+104($arg1))';
-    const words = Array.from({ length: AT_ONCE }, (_, page) => [
-      `c${page}=+${page * PAGE_STRUCT + REFCOUNT}(${written}):s32`,
-      `m${page}=+${page * PAGE_STRUCT + MAPCOUNT}(${written}):s32`,
-    ]);
-    // the highest byte of a count is zero: as a string, empty
-    const fields = [`at=${written}:x64`, ...words.flat(), `there=+${REFCOUNT + 3}(${written}):string`];
-    if (moves) fields.push('base=@vmemmap_base:x64');
-    try {
-      host.write(control, `p:${system}/held ${call} ${fields.join(' ')}\n`);
-    } catch {
-      return undefined;
+    for (const size of SIZES) {
+      const probe = `${system}/held${size}`;
+      try {
+        host.write(control, `p:${probe} ${call} ${fieldsOf(size, moves).join(' ')}\n`);
+      } catch {
+        return undefined;
+      }
+      undo.add(`the probe ${probe} is still there`, () => host.write(control, `-:${probe}\n`));
     }
-    undo.add(`the probe ${system}/held is still there`, () => host.write(control, `-:${system}/held\n`));
     const instance = makeInstance(host, root, undo, 'held-');
     instance.write('options/stacktrace', '0');
     const map = (base: bigint) => new MemoryMap(instance, system, base);
     if (!moves) return map(FIXED_BASE);
-    const [line = ''] = map(0n).ask(`common_pid == ${host.pid}`, [0n]);
+    const [line = ''] = map(0n).ask(SIZES[0], `common_pid == ${host.pid}`, [0n]);
     const base = /\bbase=(0x[0-9a-f]+)/.exec(line)?.[1];
     return base === undefined ? undefined : map(BigInt(base));
   }
 
-  /** The address of a page's struct page, as the kernel's filters are written. */
-  address(pfn: number): string {
-    return `0x${(this.base + BigInt(pfn * PAGE_STRUCT)).toString(16)}`;
+  /**
+   * Finds out how large a struct page is: all pages of a range have one dev_pagemap.
+   * @returns is it known now?
+   */
+  measure(ranges: readonly PfnRange[]): boolean {
+    const some = ranges.flatMap(({ first, last }) => [first, Math.floor((first + last) / 2), last + 1 - AT_ONCE]);
+    const starts = some.map((pfn) => Math.max(0, pfn - (pfn % AT_ONCE)));
+    for (const size of this.size === 0 ? SIZES : []) {
+      const addresses = starts.map((pfn) => this.base + BigInt(pfn * size));
+      const lines = this.ask(size, `common_pid == ${this.instance.host.pid}`, addresses);
+      if (this.size === 0 && lines.some(hasOnePagemap)) this.size = size;
+    }
+    return this.size !== 0;
   }
 
-  /** Looks at the pages of `ranges`. The caller is stopped meanwhile: a second or two for a million pages. */
-  held(ranges: readonly PfnRange[], kernel: KernelVersion): Held {
+  /** Is a struct page as large as that of distributions? Then its address tells its number to whoever knows the base. */
+  get usual(): boolean {
+    return this.size === SIZES[0];
+  }
+
+  /** The address of a page's struct page, as the kernel's filters are written, once the size is known. */
+  address(pfn: number): string {
+    return `0x${(this.base + BigInt(pfn * this.size)).toString(16)}`;
+  }
+
+  /**
+   * Looks at the pages of `ranges`. The caller is stopped meanwhile: a second or two for a million pages.
+   * @returns undefined where struct page is of a size that is not known
+   */
+  held(ranges: readonly PfnRange[], kernel: KernelVersion): Held | undefined {
+    if (!this.measure(ranges)) return undefined;
+    const { size, base } = this;
     const found = new Map<number, HeldPage>();
     let looked = 0;
     for (const { first, last, kind } of ranges) {
@@ -103,11 +128,11 @@ export class MemoryMap {
       if (idle === undefined) continue;
       const from = first - (first % AT_ONCE);
       const to = Math.min(last + 1, from + MOST_PAGES - looked);
-      const addresses = (function* (base: bigint) {
-        for (let pfn = from; pfn < to; pfn += AT_ONCE) yield base + BigInt(pfn * PAGE_STRUCT);
-      })(this.base);
+      const addresses = (function* () {
+        for (let pfn = from; pfn < to; pfn += AT_ONCE) yield base + BigInt(pfn * size);
+      })();
       const above = Array.from({ length: AT_ONCE }, (_, page) => `c${page} > ${idle}`).join(' || ');
-      for (const line of this.ask(`common_pid == ${this.instance.host.pid} && (${above})`, addresses)) {
+      for (const line of this.ask(size, `common_pid == ${this.instance.host.pid} && (${above})`, addresses)) {
         for (const page of this.pagesIn(line, kind, idle)) {
           if (page.pfn >= first && page.pfn <= last) found.set(page.pfn, page);
         }
@@ -124,9 +149,9 @@ export class MemoryMap {
   private pagesIn(line: string, kind: PageKind, idle: number): HeldPage[] {
     const at = /\bat=(0x[0-9a-f]+)/.exec(line)?.[1];
     if (at === undefined || line.includes('there=(fault)')) return [];
-    const start = Number((BigInt(at) - this.base) / BigInt(PAGE_STRUCT));
+    const start = Number((BigInt(at) - this.base) / BigInt(this.size));
     const pages: HeldPage[] = [];
-    for (const [, name, count, mapcount] of line.matchAll(/\bc(\d+)=(-?\d+) m\d+=(-?\d+)/g)) {
+    for (const [, name, count, mapcount] of line.matchAll(/\bc(\d+)=(-?\d+) m\d+=(-?\d+) /g)) {
       const mapped = Math.max(0, Number(mapcount) + 1);
       const page = { pfn: start + Number(name), kind, count: Number(count), idle, mapped };
       if (page.count - idle - mapped > 0) pages.push(page);
@@ -135,10 +160,9 @@ export class MemoryMap {
   }
 
   /** Has the kernel look at each address. @returns the looks that pass the filter, a line each */
-  private ask(filter: string, addresses: Iterable<bigint>): string[] {
+  private ask(size: number, filter: string, addresses: Iterable<bigint>): string[] {
     const { instance, system } = this;
-    const { host } = instance;
-    const event = `events/${system}/held`;
+    const event = `events/${system}/held${size}`;
     const bytes = new Uint8Array(8);
     const word = new DataView(bytes.buffer);
     instance.write(`${event}/filter`, filter);
@@ -147,15 +171,35 @@ export class MemoryMap {
     try {
       for (const address of addresses) {
         word.setBigUint64(0, address, true);
-        host.toNowhere(bytes);
+        instance.host.toNowhere(bytes);
       }
     } finally {
       instance.write('tracing_on', '0');
       instance.write(`${event}/enable`, '0');
     }
-    return instance
-      .read('trace')
-      .split('\n')
-      .filter((line) => /(?:^| )held: /.test(line));
+    const own = new RegExp(`(?:^| )held${size}: `);
+    const lines = instance.read('trace').split('\n');
+    return lines.filter((line) => own.test(line));
   }
+}
+
+/** What a probe reads of 16 struct pages of that size that lie where the second argument of write(2) says. */
+function fieldsOf(size: number, moves: boolean): string[] {
+  // rsi in the saved registers
+  const written = '+u0(+104($arg1))';
+  const words = Array.from({ length: AT_ONCE }, (_, page) => [
+    `c${page}=+${page * size + REFCOUNT}(${written}):s32`,
+    `m${page}=+${page * size + MAPCOUNT}(${written}):s32`,
+    `g${page}=+${page * size + PGMAP}(${written}):x64`,
+  ]);
+  // the highest byte of a count is zero: as a string, empty
+  const fields = [`at=${written}:x64`, ...words.flat(), `there=+${REFCOUNT + 3}(${written}):string`];
+  return moves ? [...fields, 'base=@vmemmap_base:x64'] : fields;
+}
+
+/** Is the same pointer into the kernel in all pages of a look? */
+function hasOnePagemap(line: string): boolean {
+  const pointers = Array.from(line.matchAll(/\bg\d+=0x([0-9a-f]+)/g), ([, pointer]) => pointer);
+  const [first = ''] = pointers;
+  return !line.includes('there=(fault)') && /^ff.{14}$/.test(first) && pointers.every((pointer) => pointer === first);
 }

@@ -6,7 +6,7 @@
  * What that shows: who pinned through get_user_pages, who dropped the last reference, who freed a page of a device. What it
  * cannot: get_page() and put_page() elsewhere are inlined, so counts cannot be rebuilt and nobody can be accused.
  */
-import { REFCOUNT } from './record-held.js';
+import { type MemoryMap, REFCOUNT } from './record-held.js';
 import { type Host, type Symbols, tryText } from './record-host.js';
 import type { Undo } from './record-undo.js';
 
@@ -48,13 +48,16 @@ export interface Substitute {
   functions: string[];
 }
 
-/** Adds the probes that this kernel takes; they do nothing until their events are switched on. */
-export function addProbes(host: Host, root: string, has: Symbols, undo: Undo): Substitute {
+/**
+ * Adds the probes that this kernel takes; they do nothing until their events are switched on.
+ * @param map where the kernel keeps its struct pages, if that is known
+ */
+export function addProbes(host: Host, root: string, has: Symbols, undo: Undo, map?: MemoryMap): Substitute {
   const control = `${root}/kprobe_events`;
   const functions: string[] = [];
   if (!host.exists(control)) return { system: undefined, functions };
-  // page numbers follow from addresses where the memory map begins at a random place
-  const base = has('vmemmap_base', 'dDbBrR') ? ' vmemmap=@vmemmap_base:x64' : '';
+  // page numbers follow from addresses, where it is known how large a struct page is
+  const base = map?.usual && has('vmemmap_base', 'dDbBrR') ? ' vmemmap=@vmemmap_base:x64' : '';
   const system = `refzero_${host.pid}`;
   for (const { names, argument } of PROBES) {
     for (const name of names) {

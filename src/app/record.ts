@@ -9,7 +9,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { InputError } from '../base/diagnostic.js';
-import { rangeOf } from '../conform/ranges.js';
+import { type PfnRange, rangeOf } from '../conform/ranges.js';
 import { parseKernelVersion } from '../spec/kernel-version.js';
 import { noPageRef } from './record-advice.js';
 import { type Ended, runCommand, type Signals } from './record-command.js';
@@ -83,6 +83,8 @@ interface Plan {
   probes: readonly string[];
   /** what the kernel keeps of its pages, where it can be read */
   map: MemoryMap | undefined;
+  /** are the addresses of struct pages known? */
+  measured: boolean;
   settings: Settings;
 }
 
@@ -149,10 +151,12 @@ class Session {
     const symbols = options.substitute ? symbolsOf(host) : undefined;
     const map = symbols && MemoryMap.open(host, root, symbols, undo);
     // before the instance, so that they are taken away after it: what is in use stays
-    const probes = symbols && addProbes(host, root, symbols, undo);
+    const measured = map?.measure(this.deviceMemory()) ?? false;
+    const probes = symbols && addProbes(host, root, symbols, undo, map);
     const instance = makeInstance(host, root, undo);
     const events = this.eventsOf(instance, probes?.system);
-    const plan: Plan = { events, spans, probes: probes?.functions ?? [], map, settings: setUp(instance, options) };
+    const settings = setUp(instance, options);
+    const plan: Plan = { events, spans, probes: probes?.functions ?? [], map, measured, settings };
     const out = new Out(options.out, options.force);
     let kept = false;
     try {
@@ -167,13 +171,13 @@ class Session {
 
   private async into(out: Out, instance: Instance, plan: Plan): Promise<RecordResult> {
     const { options, undo, host } = this;
-    const { settings, probes, map } = plan;
+    const { settings, probes, map, measured } = plan;
     const { capacity, pageSize } = settings;
     const pump = new Pump(instance, { out: options.out, capacity, pageSize, text: options.text });
     undo.add('the streams of the ring buffers are still open', () => pump.close());
     try {
       const names = new TaskNames(instance);
-      enableEvents(instance, plan.events, plan.spans, map && ((pfn) => map.address(pfn)));
+      enableEvents(instance, plan.events, plan.spans, measured ? (pfn) => map!.address(pfn) : undefined);
       const ended = await this.capture(instance, pump, names);
       // the file is made when the machine is as it was
       const gathered = gather(instance, plan.events, names);
@@ -268,10 +272,12 @@ class Session {
     const kernel = parseKernelVersion(this.facts.release);
     if (map === undefined || kernel === undefined || this.broken) return undefined;
     this.facts.learn();
-    const ranges = this.facts.deviceRanges.flatMap(({ first_pfn, last_pfn, type }) => {
-      return rangeOf(first_pfn, last_pfn, type) ?? [];
-    });
+    const ranges = this.deviceMemory();
     return ranges.length === 0 ? undefined : map.held(ranges, kernel);
+  }
+
+  private deviceMemory(): PfnRange[] {
+    return this.facts.deviceRanges.flatMap(({ first_pfn, last_pfn, type }) => rangeOf(first_pfn, last_pfn, type) ?? []);
   }
 
   private checkInterrupt(): void {

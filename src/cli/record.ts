@@ -17,10 +17,10 @@ interface Flags {
   force?: boolean;
   stacks: boolean;
   text?: boolean;
-  event: string[];
-  pfn: string[];
+  event?: string[];
+  pfn?: string[];
   zone?: string;
-  pid: string[];
+  pid?: string[];
   buffer?: string;
   clock?: string;
   after: string;
@@ -56,15 +56,10 @@ export function recordCommand(program: Command): void {
     .option('-o, --output <file>', 'the recording (default: refzero.dat, with --text refzero.txt)')
     .option('-f, --force', 'replace the file if it exists')
     .option('--no-stacks', 'without call paths: about a third of the size, and much less to say')
-    .option('--pfn <range>', 'only these pages: 0x…..0x…, the end not in it (repeatable)', collect, [])
+    .option('--pfn <range>', 'only these pages, such as 0x40000..0x50000, the end not in it (repeatable)', collect)
     .option('--zone <kind>', 'device: only pages of device memory, by /proc/iomem')
-    .option(
-      '--pid <pid>',
-      'only what these tasks and their children do; command: what is run (repeatable)',
-      collect,
-      [],
-    )
-    .option('-e, --event <name>', 'more events: a group or system:event (repeatable)', collect, [])
+    .option('--pid <pid>', 'only what these tasks and their children do; command: what is run (repeatable)', collect)
+    .option('-e, --event <name>', 'more events: a group or system:event (repeatable)', collect)
     .option('--buffer <size>', 'of all ring buffers together, such as 256M (default: from the free memory)')
     .option('--clock <name>', 'the trace clock (default: local where all CPUs agree on it, else global)')
     .option('--after <seconds>', 'go on after the command, for what is given back late', '0.5')
@@ -85,10 +80,10 @@ async function run(command: string[], flags: Flags): Promise<number> {
     force: flags.force ?? false,
     stacks: flags.stacks,
     text: flags.text ?? false,
-    events: flags.event,
-    pfn: flags.pfn,
+    events: flags.event ?? [],
+    pfn: flags.pfn ?? [],
     deviceOnly: isDevice(flags.zone),
-    pids: flags.pid,
+    pids: flags.pid ?? [],
     buffer: flags.buffer,
     clock: flags.clock,
     after: secondsOf(flags.after),
@@ -118,6 +113,6 @@ function secondsOf(text: string): number {
   throw new InputError({ code: 'RZ4000', message: `--after takes seconds, not ${JSON.stringify(text)}` });
 }
 
-function collect(value: string, before: string[]): string[] {
+function collect(value: string, before: string[] = []): string[] {
   return [...before, ...value.split(',')];
 }

@@ -63,6 +63,8 @@ export class FakeMachine implements Host {
   /** refuse what matches: [what is done, path, errno] */
   readonly refuse: ['read' | 'write' | 'list' | 'mkdir' | 'rmdir' | 'pull', RegExp, string][] = [];
   mountFailure: string | undefined;
+  /** bytes of a struct page */
+  structPage = 64;
   /** count and mapcount of pages that have a struct page */
   readonly counts = new Map<number, [number, number]>();
   mounted = 0;
@@ -207,16 +209,25 @@ export class FakeMachine implements Host {
   }
   /** What the probe on write(2) makes of it, as Linux 6.1 prints that. */
   toNowhere(bytes: Uint8Array): void {
-    if (!this.exists(`${HELD}/trace`)) return;
     const at = new DataView(bytes.buffer).getBigUint64(0, true);
-    const least = /c0 > (\d+)/.exec(this.text(`${HELD}/events/refzero_held_${PID}/held/filter`))?.[1];
-    const first = Number((at - MAP) / 64n);
-    const pages = Array.from({ length: 16 }, (_, page) => this.counts.get(first + page) ?? [7, 7]);
-    if (least !== undefined && pages.every(([count]) => count <= Number(least))) return;
-    const words = pages.map(([count, mapcount], page) => `c${page}=${count} m${page}=${mapcount}`).join(' ');
-    const there = this.counts.has(first) ? '""' : '(fault)';
-    const line = `held: (__x64_sys_write+0x0/0x20) at=0x${at.toString(16)} ${words} there=${there} base=0x${MAP.toString(16)}`;
-    this.add(`${HELD}/trace`, `            node-${PID}    [001] d..1.    52.000001: ${line}\n`);
+    for (const size of [64, 56]) {
+      const event = `${HELD}/events/refzero_held_${PID}/held${size}`;
+      if (!this.exists(`${event}/enable`) || this.text(`${event}/enable`) !== '1') continue;
+      const least = /c0 > (\d+)/.exec(this.text(`${event}/filter`))?.[1];
+      const first = Number((at - MAP) / BigInt(size));
+      const pages = Array.from({ length: 16 }, (_, page) => this.counts.get(first + page) ?? [7, 7]);
+      if (least !== undefined && pages.every(([count]) => count <= Number(least))) continue;
+      const pagemap = (page: number) => `0xff1100001234567${size === this.structPage ? 8 : page % 7}`;
+      const words = pages.map(
+        ([count, mapcount], page) => `c${page}=${count} m${page}=${mapcount} g${page}=${pagemap(page)}`,
+      );
+      const there = this.counts.has(first) ? '""' : '(fault)';
+      const fields = `at=0x${at.toString(16)} ${words.join(' ')} there=${there} base=0x${MAP.toString(16)}`;
+      this.add(
+        `${HELD}/trace`,
+        `     node-${PID}    [001] d..1.    52.000001: held${size}: (__x64_sys_write+0x0/0x20) ${fields}\n`,
+      );
+    }
   }
   alive(pid: number): boolean {
     return pid === PID;
