@@ -114,6 +114,10 @@ export function reasonText(reason: Reason, stacks: boolean): string {
       return 'nothing taken on this path was ever given back';
     case 'untouched':
       return 'nobody has touched the page since';
+    case 'pinnedFast':
+      return 'it was pinned by the fast path (+1, +1023), which io_uring, the one that unpins after its task, does not take in this kernel';
+    case 'longGone':
+      return 'its task is gone for more than a second, and whoever unpins later has done so by then';
     case 'longerThanUsual':
       return 'it is held four times as long as any other from there';
   }
