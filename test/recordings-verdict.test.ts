@@ -21,7 +21,7 @@ describe('kept recordings', () => {
     const trace = await openTrace(FOLDER + name, { meta: metaOf(name) });
     const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
     const { verdict } = reportOf(trace);
-    expectTruth(verdict, trace.recording, run);
+    expectTruth(verdict, trace.recording, run, name.split('-')[0]);
   });
 
   test.each(files)('%s, without its ranges: the same suspects, no certainty', async (name) => {
@@ -29,7 +29,7 @@ describe('kept recordings', () => {
     const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
     const { verdict, pages } = reportOf(trace);
     expect(misjudged(trace.recording, run, name.split('-')[0])).toEqual([]);
-    expectTruth(verdict, trace.recording, run);
+    expectTruth(verdict, trace.recording, run, name.split('-')[0]);
     const device = pages.filter(({ kind }) => kind !== 'ordinary');
     expect(device.map(({ strengths }) => strengths.certain)).toEqual(device.map(() => 0));
     expect(verdict.suspects.filter(({ kind }) => kind !== 'ordinary').every(({ inferred }) => inferred)).toBe(true);
@@ -86,9 +86,10 @@ const EXIT = ['free_pages_and_swap_cache', 'tlb_finish_mmu', 'exit_mmap', 'mmput
 class Made {
   private readonly lines: string[] = [];
   private time = 0;
+  private second = 1;
 
   event(task: string, name: string, pfn: number, fields: string, stack: readonly string[] = []): this {
-    const head = `${task.padStart(20)} [000] d..1.     1.${String(this.time++).padStart(6, '0')}: `;
+    const head = `${task.padStart(20)} [000] d..1.     ${this.second}.${String(this.time++).padStart(6, '0')}: `;
     const flags = name.startsWith('page_ref') ? 'flags=uptodate|lru|swapbacked mapping=0000000012345678 mt=1 ' : '';
     this.lines.push(`${head}${name}: pfn=0x${pfn.toString(16)} ${flags}${fields}`);
     if (stack.length > 0) this.lines.push(`${head}<stack trace>`, ...stack.map((frame) => ` => ${frame}`));
@@ -121,9 +122,20 @@ class Made {
     return this.put(task, pfn, EXIT, ret);
   }
 
-  verdict(): Verdict {
+  /** Microseconds in which only somebody else is seen. */
+  idle(micros: number): this {
+    for (let at = 0; at < micros; at += 2) this.get('b-2', 0x999, []).put('b-2', 0x999, []);
+    return this;
+  }
+
+  later(seconds: number): this {
+    this.second += seconds;
+    return this;
+  }
+
+  verdict(release = '6.12'): Verdict {
     const recording = readText(new TextEncoder().encode(`${this.lines.join('\n')}\n`), new Notes(), {});
-    const kernel = parseKernelVersion('6.12')!;
+    const kernel = parseKernelVersion(release)!;
     const map = new RangeMap([]);
     return judge(recording, summarize(recording, map, kernel), map, kernel);
   }
@@ -224,6 +236,31 @@ describe('references', () => {
       ['reference', 32, 'drv_take'],
     ]);
     expect(suspects[2].pages).toHaveLength(16);
+  });
+});
+
+describe('pins without stacks', () => {
+  /** Pinned, unmapped, and its task gone for a millisecond. */
+  const pinned = (...amounts: number[]) => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=0 val=1');
+    for (const val of amounts) made.get('a-1', 0x100, [], val);
+    made.event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1024');
+    for (let pfn = 0x200; pfn < 0x220; pfn++) made.event('a-1', 'mm_page_free', pfn, 'order=0');
+    return made.idle(1100);
+  };
+  const confidence = (made: Made, release: string) => {
+    const { suspects, weaker } = made.verdict(release);
+    return [...suspects, ...weaker].map(({ fault, confidence, reasons }) => [fault, confidence, reasons.at(-1)]);
+  };
+
+  test('by the fast path, where io_uring does not take it: leaked', () => {
+    expect(confidence(pinned(1, 1023), '6.1')).toEqual([['pin', 'likely', 'pinnedFast']]);
+    expect(confidence(pinned(1024), '6.1')).toEqual([['pin', 'possible', 'takerGone']]);
+    expect(confidence(pinned(1, 1023), '6.12')).toEqual([['pin', 'possible', 'takerGone']]);
+  });
+
+  test('its task gone for seconds: leaked', () => {
+    expect(confidence(pinned(1024).later(2).idle(1), '6.12')).toEqual([['pin', 'likely', 'longGone']]);
   });
 });
 

@@ -7,7 +7,7 @@ import { RangeMap, rangeOf } from '../src/conform/ranges.js';
 import { summarize } from '../src/conform/summary.js';
 import { judge, type Verdict } from '../src/conform/verdict.js';
 import { bareName } from '../src/spec/call-paths.js';
-import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { parseKernelVersion, since } from '../src/spec/kernel-version.js';
 import { MAPPING_HIDDEN } from '../src/trace/columns.js';
 import type { Recording } from '../src/trace/recording.js';
 import type { MetaRun } from './recordings-shared.js';
@@ -60,24 +60,29 @@ export function toldBy({ suspects, weaker }: Verdict): Told {
 
 /**
  * What must be told. With stacks every leak that counts can show, by page and function. Without: no allocation (nothing shows
- * that its page is not in use); pins as possible; references to anonymous pages where `mapping=` says that they are.
+ * that its page is not in use); pins as possible from 6.2 on, where they may be io_uring's; references to anonymous pages where `mapping=` says that they are.
  */
-function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean): Told {
+function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean, release: string): Told {
   const told: Told = { accused: [], suspected: [] };
   for (const { leak, underflow, pfn, memory, function: name } of truth ?? []) {
     if (stack_blocks > 0) {
       if (leak || underflow) told.accused.push(line(Number(pfn), name));
-    } else if (leak === 'pin_never_unpinned') told.suspected.push(line(Number(pfn), undefined));
-    else if (underflow || (leak === 'get_never_put' && (pointers || memory !== 'anon')))
+    } else if (leak === 'pin_never_unpinned' && since(parseKernelVersion(release)!, 6, 2))
+      told.suspected.push(line(Number(pfn), undefined));
+    else if (
+      underflow ||
+      leak === 'pin_never_unpinned' ||
+      (leak === 'get_never_put' && (pointers || memory !== 'anon'))
+    )
       told.accused.push(line(Number(pfn), undefined));
   }
   return { accused: told.accused.sort(), suspected: told.suspected.sort() };
 }
 
 /** @throws where something else is told than what is true; without stacks, pins that are not leaked may be told as possible */
-export function expectTruth(verdict: Verdict, recording: Recording, run: MetaRun): void {
+export function expectTruth(verdict: Verdict, recording: Recording, run: MetaRun, release: string): void {
   const told = toldBy(verdict);
-  const truth = truthOf(run, showsPointers(recording));
+  const truth = truthOf(run, showsPointers(recording), release);
   if (run.stack_blocks > 0 || truth.suspected.length > 0) expect(told).toEqual(truth);
   else expect(told.accused).toEqual(truth.accused);
 }

@@ -25,7 +25,7 @@ export function renderExplanation(story: Explanation, trace: OpenTrace, screen: 
 }
 
 function headLines(
-  { pfn, kind, rule, lives, acts, strength }: Explanation,
+  { pfn, kind, rule, lives, acts, strength, inferred }: Explanation,
   trace: OpenTrace,
   screen: Screen,
 ): string[] {
@@ -43,15 +43,22 @@ function headLines(
   if (unseen > 0) parts.push(`${grouped(unseen)} under way before the first event`);
   if (ended > 0) parts.push(`${grouped(ended)} ended`);
   parts.push(open > 0 ? 'in use at the end' : `parked at ${rule.idle} at the end`);
-  return [...lines, ...hang(parts.join(', '), width, 2), ...hang(sureText(strength), width, 2)];
+  return [
+    ...lines,
+    ...hang(parts.join(', '), width, 2),
+    ...hang(sureText(strength, inferred ? kind : undefined), width, 2),
+  ];
 }
 
-function sureText(strength: Explanation['strength']): string {
+/** @param inferred the kind that nobody named */
+function sureText(strength: Explanation['strength'], inferred: string | undefined): string {
   switch (strength) {
     case 'certain':
       return 'certain: the counts follow from what the operations returned';
     case 'likely':
-      return 'likely: the counts rest on count=, which was read after the operations';
+      return inferred === undefined
+        ? 'likely: the counts rest on count=, which was read after the operations'
+        : `likely: by the rules of ${inferred} memory, which the events show and nobody named`;
     case 'if nothing was lost':
       return 'only if nothing was lost: events are missing';
   }
@@ -71,7 +78,7 @@ function storyLines({ acts, folds }: Explanation, unit: 'ns' | 'ticks', screen: 
     const [first] = round;
     const text = times === 1 ? sentence(first) : roundText(round, acts, from, times, unit);
     const counts = times === 1 ? countText(first) : `x ${grouped(times)}`;
-    const head = `${timeText(first.time, unit)}  ${counts.padEnd(11)}`;
+    const head = `${timeText(first.time, unit)}  ${counts.padEnd(counts.length < 11 ? 11 : counts.length + 1)}`;
     const [start, ...rest] = hang(text, width - head.length, 2);
     lines.push(`${head}${start}`, ...rest.map((line) => `${' '.repeat(head.length)}${line}`));
   }

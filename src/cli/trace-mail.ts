@@ -5,7 +5,7 @@ import type { PageEvent } from '../conform/page-life.js';
 import type { Suspect } from '../conform/verdict.js';
 import { count, hang, PLAIN, type Screen } from './terminal.js';
 import { clean, timeText } from './trace-render.js';
-import { ageText, headline, reasonText, unjudgedTexts } from './trace-verdict.js';
+import { ageText, headline, unjudgedTexts, whyText } from './trace-verdict.js';
 
 const WIDTH = 75;
 export const MAIL: Screen = { width: WIDTH, style: PLAIN };
@@ -40,9 +40,9 @@ export function renderMail(report: TraceReport): string {
 }
 
 function suspectLines(suspect: Suspect, { verdict, unit }: TraceReport): string[] {
-  const { confidence, path, reasons, evidence, tasks, pages, count: many } = suspect;
+  const { confidence, path, evidence, tasks, pages, count: many } = suspect;
   const list = pages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
-  const why = reasons.map((reason) => reasonText(reason, verdict.stacks)).join('; ');
+  const why = whyText(suspect, verdict.stacks);
   return [
     ...wrapped(`${confidence}: ${headline(suspect)}`),
     ...wrapped(`by ${tasks.join(', ')}${ageText(suspect, unit)}`, '  ', '  '),

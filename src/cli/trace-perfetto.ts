@@ -3,7 +3,10 @@
  * Pages as a timeline in the Trace Event Format (Chrome's JSON), which ui.perfetto.dev and chrome://tracing open: a lane for each
  * page, grouped by kind; its lives as slices, its events as instants, its count as a counter.
  *
- * The JSON and not Perfetto's protobuf: it needs no schema, and both viewers read it. The format: "Trace Event Format" (Google, 2016).
+ * The JSON and not Perfetto's protobuf: it needs no schema, and both viewers read it. The format: "Trace Event Format" (Google, 2016);
+ * and what Perfetto's importer makes of it (src/trace_processor/importers/json: json_trace_tokenizer.cc, json_trace_parser_impl.cc):
+ * no displayTimeUnit, which some of its versions take for the unit of `ts`; a thread belongs to one process, whatever its events;
+ * times are cut to nanoseconds, and slices of a thread must nest even so.
  */
 import type { Lane } from '../conform/lanes.js';
 import type { PageEvent } from '../conform/page-life.js';
@@ -26,10 +29,13 @@ type Fields = Record<string, unknown>;
 /** Numbers of processes and threads, which are kinds and pages here; threads must differ over all processes. */
 const FIRST_TID = 1000;
 
+/** microseconds that cutting two numbers to nanoseconds can move them apart */
+const CUT = 0.002;
+
 /** @returns the document in pieces */
 export function* perfettoLines(lanes: Iterable<Lane>, facts: TimelineFacts): Generator<string> {
   const { file, kernel, unit } = facts;
-  yield `{"displayTimeUnit":"ns","otherData":${JSON.stringify({ file: clean(file), kernel: kernel ?? 'not known', unit, by: 'refzero' })},\n"traceEvents":[\n`;
+  yield `{"otherData":${JSON.stringify({ file: clean(file), kernel: kernel ?? 'not known', unit, by: 'refzero' })},\n"traceEvents":[\n`;
   const pids = new Map<string, number>();
   let tid = FIRST_TID;
   let between = '';
@@ -38,7 +44,7 @@ export function* perfettoLines(lanes: Iterable<Lane>, facts: TimelineFacts): Gen
     const events: Fields[] = [];
     if (pid === undefined) {
       pids.set(lane.kind, (pid = pids.size + 1));
-      events.push({ ph: 'M', name: 'process_name', pid, tid: 0, args: { name: `${lane.kind} pages` } });
+      events.push({ ph: 'M', name: 'process_name', pid, tid, args: { name: `${lane.kind} pages` } });
     }
     events.push(...laneEvents(lane, pid, tid++, facts));
     for (const event of events) {
@@ -62,7 +68,8 @@ function laneEvents({ pfn, kind, spans, events }: Lane, pid: number, tid: number
     const from = begin < 0 ? facts.first : facts.timeOf(begin);
     const to = end >= 0 ? facts.timeOf(end) : !open && next >= 0 ? facts.timeOf(next) : facts.last;
     const how = `${begin < 0 ? ', begun before the recording' : ''}${open ? ', open at the end' : end < 0 ? ', end not seen' : ''}`;
-    const dur = stamp(to) - stamp(from);
+    // an end at the next begin would overlap it by what is cut
+    const dur = stamp(to) - stamp(from) - (end < 0 && !open && next >= 0 ? CUT : 0);
     all.push({
       ph: 'X',
       cat: 'life',
@@ -77,7 +84,7 @@ function laneEvents({ pfn, kind, spans, events }: Lane, pid: number, tid: number
     const ts = stamp(event.time);
     all.push({ ph: 'i', s: 't', cat: 'event', name: titleOf(event), pid, tid, ts, args: argsOf(event) });
     if (event.after !== undefined) {
-      all.push({ ph: 'C', name: `count of ${name}`, pid, tid: 0, ts, args: { count: event.after } });
+      all.push({ ph: 'C', name: `count of ${name}`, pid, tid, ts, args: { count: event.after } });
     }
   }
   return all;

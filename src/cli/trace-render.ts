@@ -59,13 +59,19 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
 const INFERRED_SHOWN = 6;
 
 /** Device memory that nobody named, and what shows it. */
-function inferredLines({ ranges }: TraceReport, width: number): string[] {
+function inferredLines({ ranges, kernel }: TraceReport, width: number): string[] {
   const inferred = ranges.flatMap((range) => (range.inferred ? [{ ...range, ...range.inferred }] : []));
   if (inferred.length === 0) return [];
   inferred.sort((a, b) => a.first - b.first);
   const list = inferred.slice(0, INFERRED_SHOWN).map(({ first, last, kind, or, pages, signs }) => {
     const what =
-      kind === 'device' ? 'of a type that nothing tells' : or === undefined ? kind : `${kind} (or ${or}, alike)`;
+      kind === 'device'
+        ? kernel === null
+          ? 'of a type that hangs on the kernel'
+          : 'of a type that nothing tells'
+        : or === undefined
+          ? kind
+          : `${kind} (or ${or}, alike)`;
     const why = signs.map((sign) => SIGN_TEXTS[sign]).join(', ');
     return `0x${first.toString(16)}-0x${last.toString(16)} ${what}: ${count(pages, 'page')}, ${why}`;
   });

@@ -42,7 +42,7 @@ export function suspectLines(
   screen: Screen,
 ): string[] {
   const { style, width } = screen;
-  const { confidence, path, reasons, evidence } = suspect;
+  const { confidence, path, evidence } = suspect;
   const indented = (text: string) => hang(text, width - 2, 2).map((line) => `  ${line}`);
   const head = hang(`${confidence}: ${headline(suspect)}`, width, 2);
   const lines = head.map(confidence === 'certain' || confidence === 'likely' ? style.bad : style.warn);
@@ -51,13 +51,7 @@ export function suspectLines(
   const story = suspect.count === 1 ? '' : `${grouped(suspect.count)} pages, same story: `;
   const pages = suspect.pages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
   lines.push(...indented(`${story || 'page '}${pages}${suspect.count > suspect.pages.length ? ' ...' : ''}`));
-  const why = [
-    ...reasons.map((reason) => reasonText(reason, stacks)),
-    ...(suspect.inferred ? [`that it is ${suspect.kind} memory was inferred`] : []),
-  ].join('; ');
-  const unless =
-    confidence === 'possible' ? '; but io_uring unpins after its task, and no stack tells whose pin it is' : '';
-  lines.push(...indented(`because ${why}${unless}`));
+  lines.push(...indented(`because ${whyText(suspect, stacks)}`));
   for (const event of evidence) lines.push(...pageEventLines({ ...event, stack: undefined }, unit, screen));
   return lines;
 }
@@ -92,6 +86,14 @@ export function ageText({ age }: Suspect, unit: 'ns' | 'ticks'): string {
   return unit === 'ticks' ? `, ${grouped(age)} ticks before the end` : `, ${(age / 1e6).toFixed(3)} ms before the end`;
 }
 
+/** Why it is suspected, and what speaks against it. */
+export function whyText({ confidence, reasons, inferred, kind }: Suspect, stacks: boolean): string {
+  const parts = reasons.map((reason) => reasonText(reason, stacks));
+  if (inferred) parts.push(`that it is ${kind} memory was inferred`);
+  if (confidence === 'possible') parts.push('but io_uring unpins after its task, and no stack tells whose pin it is');
+  return parts.join('; ');
+}
+
 export function reasonText(reason: Reason, stacks: boolean): string {
   switch (reason) {
     case 'negative':
@@ -114,6 +116,10 @@ export function reasonText(reason: Reason, stacks: boolean): string {
       return 'nothing taken on this path was ever given back';
     case 'untouched':
       return 'nobody has touched the page since';
+    case 'pinnedFast':
+      return 'it was pinned by the fast path (+1, +1023), which io_uring, the one that unpins after its task, does not take in this kernel';
+    case 'longGone':
+      return 'its task is gone for more than a second, and whoever unpins later has done so by then';
     case 'longerThanUsual':
       return 'it is held four times as long as any other from there';
   }

@@ -72,6 +72,8 @@ export interface Explanation {
   rule: RestRule | null;
   /** how the counts are known */
   strength: Strength;
+  /** did nobody name the range, so that its kind follows from the events? */
+  inferred: boolean;
   lives: LifeSpan[];
   acts: Act[];
   /** `acts` with what repeats told once */
@@ -113,6 +115,7 @@ export function explain(
     kind,
     rule,
     strength: strengthOf(lives, page),
+    inferred: ranges.isInferred(pfn),
     lives: rule ? spansOf(recording, lives, page) : [],
     acts,
     folds: foldsOf(keysOf(acts)),

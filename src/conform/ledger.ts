@@ -81,6 +81,11 @@ export class Ledger {
   }
 
   private open(row: number, amount: number): void {
+    if (amount === PIN_BIAS - 1 && this.isPinBegun(row)) {
+      this.rows[this.size - 1] = row;
+      this.amounts[this.size - 1]++;
+      return;
+    }
     if (this.size === DEPTH) {
       // the oldest two become one of unknown origin
       this.amounts[1] += this.amounts[0];
@@ -91,6 +96,14 @@ export class Ledger {
     }
     this.rows[this.size] = row;
     this.amounts[this.size++] = amount;
+  }
+
+  /** mm/gup.c, fast path: pins take one reference and then the rest of their bias; they are given back as one. */
+  private isPinBegun(row: number): boolean {
+    const { events } = this.recording;
+    const taken = this.rows[this.size - 1];
+    if (this.size === 0 || taken < 0 || this.amounts[this.size - 1] !== 1) return false;
+    return events.who[taken] === events.who[row] && this.index.effects.op[events.shape[taken]] !== OP.set;
   }
 
   /** A page that is unfrozen has the count that was meant for it: splitting and migration move references without events. */

@@ -5,7 +5,7 @@
  * idle count that nobody maps; a page that was unmapped, or whose taker is gone, with a reference left that was taken for a
  * caller outside mm. Without stacks the state alone must show it.
  */
-import { PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
+import { isPinnedByTaskAlone, PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
 import { unexplained } from '../spec/expected.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
@@ -26,6 +26,8 @@ const QUIET = 1e6;
 const TIMES_LONGER = 4;
 /** of those that are not judged */
 const HOLDERS_NAMED = 8;
+/** whoever unpins after its task has gone has done so by then (ns): io_uring waits for an RCU grace period and a workqueue */
+const LONG_GONE = 1e9;
 
 export class Suspects {
   readonly sites: Sites;
@@ -241,17 +243,29 @@ export class Suspects {
     const weak = lives.marks[firstLife[page + 1] - 1] & (LIFE.loss | LIFE.jump);
     const row = taken[0] ?? -1;
     const rows = taken.includes(last) ? taken : [...taken, last];
+    // io_uring unpins after its task has gone: without a stack a pin may be its, unless something speaks against it
+    const bare = fault === 'pin' && !this.stacks;
+    const against = bare ? this.notAsync(taken) : undefined;
     return {
       page,
       fault,
-      // io_uring unpins after its task has gone: without a stack any pin may be its
-      confidence: weak ? 'if nothing was lost' : fault === 'pin' && !this.stacks ? 'possible' : 'likely',
-      reasons,
+      confidence: weak ? 'if nothing was lost' : bare && !against ? 'possible' : 'likely',
+      reasons: against ? [...reasons, against] : reasons,
       references,
       site: this.sites.of(row),
       rows: rows.filter((at) => at >= 0),
       since: row < 0 ? undefined : this.recording.events.time[row],
     };
+  }
+
+  /** What shows of a pin without a stack that nobody will give it back later. */
+  private notAsync(taken: readonly number[]): Reason | undefined {
+    const { events, unit } = this.recording;
+    const { effects } = this.lives.index;
+    const pin = taken.findLast((row) => effects.delta[events.shape[row]] >= PIN_BIAS - 1);
+    if (pin === undefined) return undefined;
+    if (isPinnedByTaskAlone(effects.delta[events.shape[pin]], this.kernel)) return 'pinnedFast';
+    return unit === 'ns' && this.end - this.tasks.lastSeen(events.pid(pin)) > LONG_GONE ? 'longGone' : undefined;
   }
 
   private takeAt(at: number): Take {

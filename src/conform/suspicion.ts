@@ -35,7 +35,9 @@ export type Reason =
   | 'takerGone'
   | 'neverGivenBack'
   | 'untouched'
-  | 'longerThanUsual';
+  | 'longerThanUsual'
+  | 'pinnedFast'
+  | 'longGone';
 
 /** Why an open reference is not judged. */
 export type Unjudged = 'inUse' | 'pending' | 'large' | 'young' | 'device' | 'taker';

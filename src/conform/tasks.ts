@@ -16,6 +16,7 @@ const CLONE_THREAD = 0x10000;
 
 export class Tasks {
   private gone: Set<number> | undefined;
+  private last: Map<number, number> | undefined;
 
   constructor(
     private readonly recording: Recording,
@@ -32,6 +33,16 @@ export class Tasks {
     if (pid <= 0) return false;
     this.gone ??= this.byExits(this.stacks ? this.byStack() : this.byFrees());
     return this.gone.has(pid);
+  }
+
+  /** Time of a task's last event; of one without events negative infinity. */
+  lastSeen(pid: number): number {
+    if (!this.last) {
+      this.last = new Map();
+      const { events } = this.recording;
+      for (let row = 0; row < events.length; row++) this.last.set(events.pid(row), events.time[row]);
+    }
+    return this.last.get(pid) ?? Number.NEGATIVE_INFINITY;
   }
 
   /**

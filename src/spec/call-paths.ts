@@ -5,6 +5,8 @@
  * nothing alone: a name only ever takes a suspicion away or picks between two takers of one page.
  */
 
+import { type KernelVersion, since } from './kernel-version.js';
+
 /** What a taken reference is for. */
 export const TAKE = {
   /** taken before the recording began, or by an event without a stack */
@@ -124,6 +126,15 @@ export function affinity(take: Take, give: Give): number {
   if (take === TAKE.batch) return -2;
   if (give === GIVE.internal) return take === TAKE.internal || take === TAKE.alloc ? 2 : -1;
   return take === TAKE.explicit || take === TAKE.gup ? 2 : 0;
+}
+
+/**
+ * Does a pin without a stack belong to somebody who gives back before its task is gone? io_uring does so later, from a workqueue, and
+ * registers buffers by pin_user_pages up to v6.1 (io_uring/rsrc.c: io_pin_pages; 6.12 has pin_user_pages_fast there). That takes all of
+ * the bias at once, where the fast path takes one reference and then the rest (mm/gup.c: try_grab_page, try_grab_folio).
+ */
+export function isPinnedByTaskAlone(amount: number, kernel: KernelVersion | undefined): boolean {
+  return kernel !== undefined && !since(kernel, 6, 2) && amount === PIN_BIAS - 1;
 }
 
 /** mm/gup.c counts a pin of a small page as so many references (GUP_PIN_COUNTING_BIAS). */
