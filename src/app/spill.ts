@@ -42,7 +42,7 @@ export function proveSpill(folder: string): void {
 function openNameless(folder: string): number {
   const own = mkdtempSync(join(folder, 'refzero-'));
   try {
-    return openSync(join(own, 'spill'), 'wx+');
+    return openSync(join(own, 'spill'), 'wx+', 0o600);
   } finally {
     rmSync(own, { recursive: true, force: true });
   }
@@ -77,7 +77,10 @@ export class FileSpill implements Spill {
       return work();
     } catch (error) {
       if (!(error instanceof Error && 'code' in error) || error instanceof SpillError) throw error;
-      throw new SpillError(`stopped by the disk: ${this.folder}: ${error.message}`, String(error.code));
+      throw new SpillError(
+        `stopped by the disk, ${this.folder}: ${error.message} (--spill DIR names another)`,
+        String(error.code),
+      );
     }
   }
 }
