@@ -174,14 +174,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
   const selection = narrow && selectionOf(trace, narrow, lives.index, sites);
   const diagnostics = recording.diagnostics.slice();
   diagnostics.push(...skippedNotes(lives, kernel));
-  let attached = 0;
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (let row = 0; row < events.length; row++) {
-    if (events.stack(row) >= 0) attached++;
-    first = Math.min(first, events.time[row]);
-    last = Math.max(last, events.time[row]);
-  }
+  const { stacked, first, last } = events.extent();
   const sum = (pick: (cpu: CpuSummary) => number) => cpus.reduce((total, cpu) => total + Math.max(0, pick(cpu)), 0);
   return {
     file,
@@ -194,7 +187,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
     unit: recording.unit,
     duration: events.length > 0 ? last - first : 0,
     events: events.length,
-    stacks: { distinct: recording.stacks.size, attached, orphans: recording.orphanStacks },
+    stacks: { distinct: recording.stacks.size, attached: stacked, orphans: recording.orphanStacks },
     cpus,
     buffers: recording.buffers,
     lost: {

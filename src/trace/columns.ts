@@ -3,7 +3,6 @@
  * The events of a recording as typed-array columns: one row an event, in the order of time, whatever file it came from.
  * It holds values, it does not interpret them: what `val` means is the business of src/spec.
  */
-import type { Batch } from './batch.js';
 import type { EventFormat } from './format.js';
 import { ByteInterner, grown, WordInterner } from './intern.js';
 import { FIELD, PageTable, SHAPE_WORDS, Shapes, Whos } from './shapes.js';
@@ -33,7 +32,8 @@ export const HAS = { pfn: 1, val: 2, ret: 4, count: 8, mapcount: 16, flags: 32, 
  */
 export class Columns {
   length = 0;
-  private capacity = 1024;
+  /** rows that there is room for */
+  capacity = 1024;
   time = new Float64Array(this.capacity);
   /** number in `pages`; -1 for none, and below that where `Recording.extras` has the record of an event that has no page */
   page = new Int32Array(this.capacity);
@@ -125,21 +125,24 @@ export class Columns {
     return page < -1 ? -2 - page : -1;
   }
 
-  /** Appends the events `[from, to)` of a batch and writes their rows into `rows`. */
-  append(batch: Batch, from: number, to: number, rows: Int32Array): void {
-    let row = this.length;
-    if (row + to - from > this.capacity) this.reserve(Math.max(row * 2, row + to - from));
-    const { time, page, shape, who, stacks } = this;
-    for (let at = from; at < to; at++, row++) {
-      time[row] = batch.time[at];
-      page[row] = batch.page[at];
-      shape[row] = batch.shape[at];
-      who[row] = batch.who[at];
-      // memory that nobody writes costs nothing
-      if (batch.stack[at] !== 0) stacks[row] = batch.stack[at];
-      rows[at] = row;
+  /** The columns themselves, longer than `length`. */
+  contents(): { length: number } & Record<'page' | 'shape' | 'who' | 'stacks', Int32Array> & { time: Float64Array } {
+    const { length, time, page, shape, who, stacks } = this;
+    return { length, time, page, shape, who, stacks };
+  }
+
+  /** Rows with a stack, and the times of the earliest and the latest row. */
+  extent(): { stacked: number; first: number; last: number } {
+    const { time, stacks, length } = this;
+    let stacked = 0;
+    let first = Number.POSITIVE_INFINITY;
+    let last = Number.NEGATIVE_INFINITY;
+    for (let row = 0; row < length; row++) {
+      if (stacks[row] !== 0) stacked++;
+      if (time[row] < first) first = time[row];
+      if (time[row] > last) last = time[row];
     }
-    this.length = row;
+    return { stacked, first, last };
   }
 
   /** Gives back room beyond twice the rows. */
@@ -186,6 +189,11 @@ export class Extras {
     this.data.set(bytes.subarray(from, from + length), at + 2);
     this.size = at + length + 2;
     return at;
+  }
+
+  /** All of it, a handle being a place in it: two bytes of length, then the record. */
+  contents(): Uint8Array {
+    return this.data.slice(0, this.size);
   }
 
   get(handle: number): Uint8Array {

@@ -113,6 +113,12 @@ export class Whos {
     }
   }
 
+  /** All of them, by number. */
+  contents(): { cpu: Uint16Array; pid: Int32Array; comm: Int32Array } {
+    const { size, cpu, pid, comm } = this;
+    return { cpu: cpu.slice(0, size), pid: pid.slice(0, size), comm: comm.slice(0, size) };
+  }
+
   private add(slot: number, hash: number, cpu: number, pid: number, comm: number): number {
     const id = this.size++;
     if (id === this.pid.length) {
