@@ -32,6 +32,7 @@ interface Flags extends OutputFlags, SourceFlags {
   kernelConfig?: string;
   limit?: string;
   buffer?: string;
+  threads?: string;
 }
 
 type ExplainFlags = SourceFlags & Pick<Flags, 'buffer' | 'json' | 'output' | 'force'>;
@@ -83,6 +84,7 @@ export function traceCommand(program: Command): void {
     .option('--limit <n>', 'at most this many stories, call paths (8) or events of --event (50)')
     .option('--kernel-config <file>', 'the .config of the recorded kernel, for page flags that depend on it')
     .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
+    .option('--threads <n>', 'threads that read a trace.dat at most (default: one a processor)')
     .option('--json', 'print data instead of text')
     .option('--csv', 'print the events of the pages as a table')
     .option('--folded', 'print the call paths of what leaks, for flamegraph.pl or speedscope')
@@ -163,7 +165,7 @@ async function explain(file: string, page: string, flags: ExplainFlags): Promise
 /** Opens the recording; says how far it is, and on Ctrl-C goes on with what was read. */
 async function open(
   file: string,
-  flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig'>,
+  flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig' | 'threads'>,
 ): Promise<{ trace: OpenTrace; interrupted: boolean }> {
   const progress = new Progress(process.stderr);
   let interrupted = false;
@@ -178,6 +180,7 @@ async function open(
       ...sourceOf(flags),
       ...(flags.buffer !== undefined && { buffer: flags.buffer }),
       ...(flags.kernelConfig !== undefined && { kernelConfig: flags.kernelConfig }),
+      ...(flags.threads !== undefined && { threads: limitOf(flags.threads, '--threads') }),
       progress: (done, total) => progress.line(readingText(done, total)),
       stdin: process.stdin,
       interrupted: () => interrupted,

@@ -67,6 +67,8 @@ export class DatReader {
   /** the CPUs at the end of what was read */
   private seams: Seam[] = [];
   private readonly notesBefore: number;
+  /** how much of it was read when that was last asked, 0 to 1 */
+  private share = 0;
   private stopped = false;
   lost = 0;
   lostUnknown = 0;
@@ -115,7 +117,8 @@ export class DatReader {
     const share = () => Math.min(1, (streams.reduce((sum, { offset }) => sum + offset, 0) - begin) / total);
     const steps = merge(streams, decoder, events, slice?.until ?? Number.POSITIVE_INFINITY);
     for (let step = steps.next(); !step.done; ) {
-      options.progress?.(share() * total, total);
+      this.share = share();
+      options.progress?.(this.share * total, total);
       const stop = yield;
       if (stop) this.interrupted(share());
       step = steps.next(stop);
@@ -189,6 +192,15 @@ export class DatReader {
       this.addLoss({ cpu, after: -1, before: events.length, events: -1 });
     }
     return recordingOf(file, buffer, this);
+  }
+
+  /** There was more, and it is not read. */
+  stop(): void {
+    this.interrupted(this.share);
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
   }
 
   private interrupted(share: number): void {
