@@ -11,14 +11,14 @@ import { finished, type Reading, type ReadOptions, type Recording } from '../tra
 import type { Source } from '../trace/source.js';
 import { Intake } from './trace-intake.js';
 import { codecsFor, fileSource } from './trace-source.js';
-import { readTogether } from './trace-team.js';
+import type { Team } from './trace-team.js';
 import { MAX_BYTES, unpackTo } from './trace-unpack.js';
 
 export interface LoadOptions extends ReadOptions {
   /** asked now and then: true ends the reading, what was read is the result */
   interrupted?: () => boolean;
-  /** that read a trace.dat at most; without it one a processor */
-  threads?: number;
+  /** reads a trace.dat; without it this thread does */
+  team?: Team;
   /** where `-` comes from */
   stdin?: AsyncIterable<Uint8Array>;
 }
@@ -81,7 +81,7 @@ function readWhole(file: number, size: number, path: string): Uint8Array {
 
 async function fromFile(path: string, source: Source, options: LoadOptions): Promise<Recording> {
   const codecs = await codecsFor(source);
-  const together = await readTogether(path, source, codecs, options, (reading) => run(reading, options));
+  const together = await options.team?.read(path, source, codecs, options, (reading) => run(reading, options));
   return together ?? run(recordingSteps(source, codecs, options), options);
 }
 

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { eventsNamed, type OpenTrace, openTrace, pageOf, reportOf, type TraceReport } from '../app/trace.js';
 import { explainPage } from '../app/trace-explain.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
+import { Team } from '../app/trace-team.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
@@ -123,6 +124,15 @@ function explainCommand(trace: Command): void {
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
+  const team = new Team(flags.threads === undefined ? undefined : limitOf(flags.threads, '--threads'));
+  try {
+    return await tell(file, flags, team);
+  } finally {
+    team.end();
+  }
+}
+
+async function tell(file: string, flags: Flags, team: Team): Promise<number> {
   const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
   const format = formatOf(flags);
   const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
@@ -132,7 +142,7 @@ async function run(file: string, flags: Flags): Promise<number> {
       message: '--event shows all events of a kind, as text or --json: leave the other options out',
     });
   }
-  const { trace, interrupted } = await open(file, flags);
+  const { trace, interrupted } = await open(file, flags, team);
   const narrow = isNarrowed(flags) ? narrowOf(trace, flags) : undefined;
   const print = (data: unknown, text: () => string) => put([format === 'json' ? jsonText(data) : text()], flags);
   if (format === 'csv' || format === 'perfetto') {
@@ -144,7 +154,8 @@ async function run(file: string, flags: Flags): Promise<number> {
     const life = pageOf(trace, flags.page[0], narrow);
     await print(life, () => renderPage(life, trace, screen));
   } else {
-    const report = reportOf(trace, narrow);
+    const { recording, ranges, kernel } = trace;
+    const report = reportOf(trace, narrow, await team.lives(recording, ranges, kernel));
     if (format === 'folded') await put(foldedLines(report), flags);
     else if (format === 'mail') await put([renderMail(report)], flags);
     else await print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
@@ -165,7 +176,8 @@ async function explain(file: string, page: string, flags: ExplainFlags): Promise
 /** Opens the recording; says how far it is, and on Ctrl-C goes on with what was read. */
 async function open(
   file: string,
-  flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig' | 'threads'>,
+  flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig'>,
+  team?: Team,
 ): Promise<{ trace: OpenTrace; interrupted: boolean }> {
   const progress = new Progress(process.stderr);
   let interrupted = false;
@@ -180,7 +192,7 @@ async function open(
       ...sourceOf(flags),
       ...(flags.buffer !== undefined && { buffer: flags.buffer }),
       ...(flags.kernelConfig !== undefined && { kernelConfig: flags.kernelConfig }),
-      ...(flags.threads !== undefined && { threads: limitOf(flags.threads, '--threads') }),
+      ...(team && { team }),
       progress: (done, total) => progress.line(readingText(done, total)),
       stdin: process.stdin,
       interrupted: () => interrupted,

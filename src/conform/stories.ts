@@ -7,7 +7,7 @@
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
 import type { PageKind } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
-import { LIFE } from './lives.js';
+import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
 import type { Sites } from './sites.js';
 import type { LivesOf } from './summary.js';
@@ -98,6 +98,9 @@ class Sequence {
   }
 }
 
+/** Of lives, what stories are told from. */
+export type Lived = Pick<LivesOf, 'index' | 'firstLife' | 'counts'> & { lives: LifeColumns };
+
 /** Groups pages by story; device memory first, then what most pages have. */
 export class Stories {
   private readonly stretch = new Sequence();
@@ -111,10 +114,12 @@ export class Stories {
   private end = 0;
 
   constructor(
-    private readonly recording: Recording,
-    private readonly lives: LivesOf,
+    private readonly recording: Pick<Recording, 'events'>,
+    private readonly lives: Lived,
     private readonly ranges: RangeMap,
     private readonly sites: Sites,
+    /** what `signsOf` gave for all pages, if that was asked before */
+    private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
   }
@@ -123,10 +128,13 @@ export class Stories {
   group(chosen?: Uint8Array): Story[] {
     const { index, firstLife } = this.lives;
     const groups = new Map<string, Group>();
+    const own = new Int32Array(2);
     for (let page = 0; page < index.pages.length; page++) {
       if (chosen && chosen[page] === 0) continue;
       const kind = this.ranges.kindOf(index.pages[page]);
-      const key = `${kind} ${this.countAtEnd(page)} ${this.sign(page)}`;
+      const [signs, at] = this.signs ? [this.signs, 2 * page] : [own, 0];
+      if (!this.signs) this.sign(page, own, 0);
+      const key = `${kind} ${this.countAtEnd(page)} ${signs[at]} ${signs[at + 1]}`;
       let group = groups.get(key);
       if (!group) groups.set(key, (group = { page, pages: [], count: 0, events: 0, lives: 0 }));
       if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
@@ -217,17 +225,24 @@ export class Stories {
     return word;
   }
 
-  /** Two independent 32-bit hashes of a page's story. */
-  private sign(page: number): string {
+  /** Two independent 32-bit hashes of the story of each of the pages `[from, to)`. */
+  signsOf(from: number, to: number): Int32Array {
+    const signs = new Int32Array(2 * (to - from));
+    for (let page = from; page < to; page++) this.sign(page, signs, 2 * (page - from));
+    return signs;
+  }
+
+  private sign(page: number, into: Int32Array, at: number): void {
     this.whole.reset();
     this.other.reset();
     this.begin(page);
-    for (let at = this.lives.index.starts[page]; at < this.end; ) {
-      at = this.fill(at);
+    for (let from = this.lives.index.starts[page]; from < this.end; ) {
+      from = this.fill(from);
       this.whole.push(this.stretch.hash(0x811c9dc5));
       this.other.push(this.stretch.hash(0x9e3779b9));
     }
-    return `${this.whole.hash(1)} ${this.other.hash(2)}`;
+    into[at] = this.whole.hash(1);
+    into[at + 1] = this.other.hash(2);
   }
 
   /** The page's story, what repeats once. */

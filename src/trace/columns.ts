@@ -44,6 +44,9 @@ export class Columns {
   /** 1 + the id of the stack: memory that nobody writes costs nothing */
   private stacks = new Int32Array(this.capacity);
 
+  /** is room that is made in memory that other threads can be given? */
+  shared = false;
+
   constructor(
     readonly shapes = new Shapes(),
     readonly whos = new Whos(),
@@ -125,6 +128,15 @@ export class Columns {
     return page < -1 ? -2 - page : -1;
   }
 
+  /** Columns that another thread filled: to be read. */
+  static over(
+    { length, time, page, shape, who, stacks }: ReturnType<Columns['contents']>,
+    shapes: Shapes,
+    whos: Whos,
+  ): Columns {
+    return Object.assign(new Columns(shapes, whos), { length, capacity: length, time, page, shape, who, stacks });
+  }
+
   /** The columns themselves, longer than `length`. */
   contents(): { length: number } & Record<'page' | 'shape' | 'who' | 'stacks', Int32Array> & { time: Float64Array } {
     const { length, time, page, shape, who, stacks } = this;
@@ -159,17 +171,29 @@ export class Columns {
   /** Makes room for so many rows at once. */
   reserve(rows: number): void {
     if (rows <= this.capacity) return;
+    const { length, shared } = this;
     this.capacity = rows;
-    this.time = grown(this.time, rows);
-    this.page = grown(this.page, rows);
-    this.shape = grown(this.shape, rows);
-    this.who = grown(this.who, rows);
-    this.stacks = grown(this.stacks, rows);
+    this.time = moved(this.time, length, new Float64Array(roomFor(rows * 8, shared)));
+    this.page = moved(this.page, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.shape = moved(this.shape, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.who = moved(this.who, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.stacks = moved(this.stacks, length, new Int32Array(roomFor(rows * 4, shared)));
   }
 }
 
 /** 64 bits from two halves. */
 export const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+
+/** Memory of so many bytes, all zero. */
+export function roomFor(bytes: number, shared: boolean): ArrayBuffer {
+  // typed arrays do not care which of the two they lie in
+  return shared ? (new SharedArrayBuffer(bytes) as unknown as ArrayBuffer) : new ArrayBuffer(bytes);
+}
+
+function moved<T extends Float64Array | Int32Array>(from: T, length: number, to: T): T {
+  to.set(from.subarray(0, length));
+  return to;
+}
 
 /** Records of events that fill no page columns, kept as bytes so that their format file can show them. */
 export class Extras {

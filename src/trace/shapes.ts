@@ -35,6 +35,11 @@ export interface Places {
 
 /** Distinct contents. */
 export class Shapes {
+  /** Those that another thread found: to be looked up. */
+  static over(words: Int32Array, size: number): Shapes {
+    return Object.assign(new Shapes(), { words, size });
+  }
+
   size = 0;
   /** `SHAPE_WORDS` a shape */
   words = new Int32Array(SHAPE_WORDS * 64);
@@ -93,6 +98,11 @@ export class Shapes {
 
 /** Distinct (CPU, task, name of the task). */
 export class Whos {
+  /** Those that another thread found: to be looked up. */
+  static over(contents: ReturnType<Whos['contents']>): Whos {
+    return Object.assign(new Whos(), contents, { size: contents.pid.length });
+  }
+
   size = 0;
   cpu = new Uint16Array(64);
   pid = new Int32Array(64);
