@@ -1,14 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-/** A recording that is read in slices, as several threads do, is the recording that is read in one piece. */
-import { readFileSync } from 'node:fs';
+/** What several threads read and find, each a slice of the time or some of the pages, is what one thread reads and finds. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { nodeCodecs, unpackContainer } from '../src/app/trace-unpack.js';
+import { indexPages } from '../src/conform/page-index.js';
+import { RangeMap } from '../src/conform/ranges.js';
+import { Counts } from '../src/conform/rebuild.js';
+import { findLives, type LivesOf, summarize, summaryOf } from '../src/conform/summary.js';
+import { parseKernelVersion } from '../src/spec/kernel-version.js';
 import { DatReader } from '../src/trace/read-dat.js';
 import { type Codecs, finished, Notes, type Recording } from '../src/trace/recording.js';
 import { sourceOf } from '../src/trace/source.js';
 
 const RECORDINGS = fileURLToPath(new URL('../recordings', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 let codecs: Codecs;
 beforeAll(async () => {
   codecs = await nodeCodecs();
@@ -86,5 +95,45 @@ test('a damaged page is not glossed over: the slices do not fit, or they say wha
     damaged.fill(0xff, at, at + 64);
     const sliced = inSlices(damaged, [0.3, 0.3, 0.4]);
     if (sliced) expect(all(sliced)).toEqual(all(whole(damaged)));
+  }
+});
+
+test.each([1, 2, 5])('lives found in %i parts are those that are found in one', async (number) => {
+  const recording = whole(await load('5.10-leaks-fsdax.dat.xz'));
+  const [ranges, kernel] = [new RangeMap([]), parseKernelVersion('5.10')];
+  const one = summarize(recording, ranges, kernel);
+  const index = indexPages(recording);
+  const counts = new Counts(recording, index);
+  const pages = index.pages.length;
+  const parts = Array.from({ length: number }, (_, at) => {
+    const [from, to] = [at, at + 1].map((share) => Math.floor((pages * share) / number));
+    return structuredClone(findLives(recording, index, counts, ranges, kernel, from, to));
+  });
+  const joined = summaryOf(recording, index, counts, parts);
+  const told = ({ kinds, trust, facts, firstLife, lives, broken, counts: { before, after } }: LivesOf) => {
+    const { length, pfn, kind, begin, end, marks } = lives;
+    const columns = [pfn, kind, begin, end, marks].map((column) => Array.from(column.subarray(0, length)));
+    const breaches = Array.from({ length: broken.length }, (_, at) => [
+      broken.page[at],
+      broken.at[at],
+      broken.rule[at],
+    ]);
+    return { kinds, trust, facts, firstLife, columns, breaches, before, after };
+  };
+  expect(told(joined)).toEqual(told(one));
+});
+
+test('the command says the same whatever the number of threads', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'refzero-slices-'));
+  try {
+    const file = join(folder, 'trace.dat');
+    writeFileSync(file, await load('5.10-leaks-fsdax.dat.xz'));
+    const said = [1, 2, 3].map(
+      (threads) => spawnSync(process.execPath, [MAIN, 'trace', file, '--json', '--threads', `${threads}`]).stdout,
+    );
+    expect(JSON.parse(`${said[0]}`).events).toBeGreaterThan(1000);
+    for (const text of said.slice(1)) expect(text.equals(said[0])).toBe(true);
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

@@ -73,8 +73,8 @@ export interface TeamLives {
 }
 
 /** bytes of events that are worth a thread's start, where nobody asked for it, and where somebody did */
-const WORTH = 24 << 20;
-const LEAST = 1 << 20;
+const WORTH = 64 << 20;
+const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
 const AHEAD = 12 << 20;
 const POLL_MS = 50;

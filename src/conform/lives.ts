@@ -109,7 +109,7 @@ export class LifeFinder {
   constructor(
     private readonly recording: Countable,
     index: PageIndex,
-    counts: Counts,
+    counts = new Counts(recording, index),
   ) {
     this.counts = counts;
     this.walk = new Walk(recording, index, this.counts, this.lives, this.broken);
