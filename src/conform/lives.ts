@@ -18,7 +18,7 @@ import { begins, isOver, type PageKind, type RestRule, restRule } from '../spec/
 import { Broken } from './broken.js';
 import type { Countable } from './order.js';
 import type { PageIndex } from './page-index.js';
-import type { Counts, Rebuilt } from './rebuild.js';
+import { Counts, type Rebuilt } from './rebuild.js';
 
 /** Bits of `Lives.marks`. */
 export const LIFE = {
