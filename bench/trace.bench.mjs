@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * `refzero trace` from the file to the verdict on every page, beside `trace-cmd report` on the same file and `perf script` on
- * a recording of the same machine, all to /dev/null and in CPU time (user and system) of the whole process, runs of both
- * taken in turn. Files of any size are made from a real recording (trace-make.mjs) in a temporary folder. Needs
- * ../shared/recordings, trace-cmd and /usr/bin/time; leaves out what is not there. TRACE_EVENTS bounds the largest file, TRACE_RUNS is how often (3).
+ * `refzero trace` from the file to the verdict on every page, by one thread and by two, beside `trace-cmd report` on the same file
+ * and `perf script` on a recording of the same machine, all to /dev/null, runs of all taken in turn. Compared is CPU time (user
+ * and system) of the whole process; two threads are worth what they save of wall time, which needs an idle machine. Files of any
+ * size are made from a real recording (trace-make.mjs) in a temporary folder. Needs ../shared/recordings, trace-cmd and
+ * /usr/bin/time; leaves out what is not there. TRACE_EVENTS bounds the largest file, TRACE_RUNS is how often (3).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -23,11 +24,14 @@ const RUNS = Number(process.env.TRACE_RUNS ?? 3);
 
 export default {
   title: 'Recordings: from trace.dat to the verdict on every page',
-  async measure() {
-    if (!existsSync(`${RECORDINGS}/6.12/large.dat.xz`) || !has('trace-cmd')) return [];
+  async report() {
+    if (!existsSync(`${RECORDINGS}/6.12/large.dat.xz`) || !has('trace-cmd')) return ['No recordings, or no trace-cmd.'];
     const folder = mkdtempSync(join(tmpdir(), 'refzero-bench-'));
     try {
-      return [...(await sizes(folder)), ...(await forms(folder)), ...text(folder), ...perf(folder)];
+      const [plain, points] = await sizes(folder);
+      const others = await forms(folder);
+      writeFileSync(fileURLToPath(new URL('trace.svg', import.meta.url)), plot(points));
+      return [...table([...plain, ...others]), '', ...notes(points), ...text(folder), ...perf(folder)];
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -48,98 +52,124 @@ function convert(from, to, ...options) {
   execFileSync('trace-cmd', ['convert', '-i', from, '-o', to, ...options], { stdio: 'ignore' });
 }
 
-/** One run: seconds of CPU, and the largest resident memory in bytes. */
+/** One run: seconds of CPU and of the clock on the wall, and the largest resident memory in bytes. */
 function run(command, args, input) {
   const shell = input === undefined ? 'exec "$@" > /dev/null' : `${input} | { exec "$@" > /dev/null; }`;
-  const all = ['-f', '%U %S %M', command, ...args];
+  const all = ['-f', '%e %U %S %M', command, ...args];
   const { stderr } = spawnSync('sh', ['-c', shell, 'sh', '/usr/bin/time', ...all], {
     encoding: 'utf8',
     maxBuffer: 1 << 28,
   });
-  const [user, system, kilobytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
-  return { cpu: user + system, bytes: kilobytes * 1024 };
+  const [wall, user, system, kilobytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
+  return { wall, cpu: user + system, bytes: kilobytes * 1024 };
 }
 
 const middle = (values) => values.sort((a, b) => a - b)[values.length >> 1];
+const medianOf = (runs) => ({
+  wall: middle(runs.map(({ wall }) => wall)),
+  cpu: middle(runs.map(({ cpu }) => cpu)),
+  bytes: middle(runs.map(({ bytes }) => bytes)),
+});
 
-/** Ours and the peer's in turn. */
-function beside(file, peer, runs = RUNS) {
-  const ours = [];
-  const theirs = [];
-  for (let n = 0; n < runs; n++) {
-    ours.push(run(process.execPath, [MAIN, 'trace', file]));
-    if (peer) theirs.push(run(...peer));
+const trace = (file, threads) => run(process.execPath, [MAIN, 'trace', file, '--threads', `${threads}`]);
+
+/** One thread, two threads and trace-cmd in turn. */
+function beside(what, file, events) {
+  const runs = { one: [], two: [], peer: [] };
+  for (let n = 0; n < (events > 6e6 ? 1 : RUNS); n++) {
+    runs.one.push(trace(file, 1));
+    runs.two.push(trace(file, 2));
+    if (events <= PEER_EVENTS) runs.peer.push(run('trace-cmd', ['report', '-i', file]));
   }
-  const bytes = middle(ours.map((one) => one.bytes));
-  return { cpu: middle(ours.map(({ cpu }) => cpu)), bytes, peer: peer && middle(theirs.map(({ cpu }) => cpu)) };
+  const peer = runs.peer.length > 0 ? medianOf(runs.peer) : undefined;
+  const read = events >= 1e6 && events <= PEER_EVENTS ? reading(file) : undefined;
+  return { what, events, one: medianOf(runs.one), two: medianOf(runs.two), peer, read };
 }
 
-const millions = (events) => `${(events / 1e6).toPrecision(3)} M events`;
-
-function rowsOf(what, events, { cpu, bytes, peer }) {
-  const rate = `${(events / cpu / 1e6).toFixed(2)} M events/s, ${Math.round(bytes / 2 ** 20)} MiB resident`;
-  const ratio = {
-    what: `${what}: CPU time against trace-cmd report`,
-    value: cpu / peer,
-    unit: 'times',
-    note: `${cpu.toFixed(2)} s, ${peer?.toFixed(2)} s; ${rate}`,
-  };
-  return peer === undefined ? [{ what: `${what}: CPU time`, value: cpu, unit: 's', note: rate }] : [ratio];
+/** Millions of events a second that are read into columns: the first time and later. */
+function reading(file) {
+  const script = fileURLToPath(new URL('trace-read.mjs', import.meta.url));
+  return JSON.parse(execFileSync(process.execPath, [script, file], { encoding: 'utf8' }));
 }
 
-/** Plain events, version 6, from 10^5 to 5x10^7: the cost of each, and the plot. */
+const mebibytes = (bytes) => Math.round(bytes / 2 ** 20);
+
+function table(measured) {
+  const head = [
+    'recording',
+    'M events',
+    'CPU s',
+    'trace-cmd CPU s',
+    'ratio',
+    'wall s',
+    'two threads: wall s',
+    'times faster',
+    'their CPU s',
+    'MiB resident',
+    'reading, M events/s: first, later',
+  ];
+  const rows = measured.map(({ what, events, one, two, peer, read }) => [
+    what,
+    (events / 1e6).toPrecision(3),
+    one.cpu.toFixed(2),
+    peer ? peer.cpu.toFixed(2) : '',
+    peer ? (one.cpu / peer.cpu).toFixed(3) : '',
+    one.wall.toFixed(2),
+    two.wall.toFixed(2),
+    (one.wall / two.wall).toFixed(2),
+    two.cpu.toFixed(2),
+    `${mebibytes(one.bytes)}, ${mebibytes(two.bytes)}`,
+    read ? `${read.cold.toFixed(1)}, ${read.warm.toFixed(1)}` : '',
+  ]);
+  return [head, head.map((_, at) => (at === 0 ? '---' : '---:')), ...rows].map((cells) => `| ${cells.join(' | ')} |`);
+}
+
+/** Plain events, version 6, from 10^5 to 5x10^7. */
 async function sizes(folder) {
   const maker = await makerOf(version6(folder, '6.12/large'));
   const small = await makerOf(version6(folder, '6.12/pagecache'));
   const file = join(folder, 'made.dat');
-  const points = [];
   const rows = [];
   for (const size of SIZES) {
     const from = size < maker.events ? small : maker;
     const rounds = Math.max(1, Math.round(size / from.events));
     from.write(file, rounds);
-    const events = rounds * from.events;
-    const measured = beside(
-      file,
-      events <= PEER_EVENTS ? ['trace-cmd', ['report', '-i', file]] : undefined,
-      size > 1e7 ? 1 : RUNS,
-    );
-    points.push({ events, ...measured });
-    rows.push(...rowsOf(`plain, version 6, ${millions(events)}`, events, measured));
+    rows.push(beside('plain, version 6', file, rounds * from.events));
   }
-  writeFileSync(fileURLToPath(new URL('trace.svg', import.meta.url)), plot(points));
-  const last = points.at(-1);
-  const first = points[0];
-  const each = (last.bytes - first.bytes) / (last.events - first.events);
-  rows.push({
-    what: 'memory an event',
-    value: each,
-    unit: 'bytes',
-    note: `beyond ${Math.round(first.bytes / 2 ** 20)} MiB; plot of all sizes: trace.svg`,
-  });
-  return rows;
+  rmSync(file);
+  return [rows, rows.map(({ events, one, peer }) => ({ events, cpu: one.cpu, bytes: one.bytes, peer: peer?.cpu }))];
+}
+
+/** What memory and time grow by, between the largest sizes. */
+function notes(points) {
+  const large = points.filter(({ events }) => events >= 1e6);
+  if (large.length < 2) return [];
+  const [first, last] = [large[0], large.at(-1)];
+  const events = last.events - first.events;
+  const each = (last.bytes - first.bytes) / events;
+  const rate = events / (last.cpu - first.cpu) / 1e6;
+  const base = mebibytes(first.bytes - each * first.events);
+  return [
+    `One thread: ${each.toFixed(0)} bytes of resident memory an event, beyond ${base} MiB; ${rate.toFixed(1)} M events/s from file to verdict beyond the first million. All sizes: trace.svg.`,
+    '',
+  ];
 }
 
 /** The other forms: version 7 with zstd, stacks. */
 async function forms(folder) {
   const rows = [];
-  for (const [name, what, rounds] of [
-    ['6.12/large', 'plain', 4],
-    ['5.10/pagecache-stacks', 'with stacks', 12],
+  for (const [name, what, numbers] of [
+    ['6.12/large', 'plain', [1, 4]],
+    ['5.10/pagecache-stacks', 'stacks', [12]],
   ]) {
     const maker = await makerOf(version6(folder, name));
     const [six, seven] = [join(folder, 'six.dat'), join(folder, 'seven.dat')];
-    maker.write(six, rounds);
-    convert(six, seven, '--file-version', '7', '--compression', 'zstd');
-    const events = maker.events * rounds;
-    for (const [file, form] of [
-      [six, 'version 6'],
-      [seven, 'version 7, zstd'],
-    ]) {
-      if (what === 'plain' && file === six) continue;
-      rows.push(
-        ...rowsOf(`${what}, ${form}, ${millions(events)}`, events, beside(file, ['trace-cmd', ['report', '-i', file]])),
-      );
+    for (const rounds of numbers) {
+      maker.write(six, rounds);
+      const events = maker.events * rounds;
+      if (what === 'stacks') rows.push(beside(`${what}, version 6`, six, events));
+      convert(six, seven, '--file-version', '7', '--compression', 'zstd');
+      rows.push(beside(`${what}, version 7, zstd`, seven, events));
     }
   }
   return rows;
@@ -151,17 +181,12 @@ function text(folder) {
   execFileSync('sh', ['-c', `trace-cmd report -i ${made} 2> /dev/null | head -n ${TEXT_EVENTS * 15} > ${file}`]);
   const { size } = statSync(file);
   const kernel = ['--kernel', '5.10'];
-  const whole = middle(Array.from({ length: RUNS }, () => run(process.execPath, [MAIN, 'trace', file, ...kernel]).cpu));
+  const whole = medianOf(Array.from({ length: RUNS }, () => run(process.execPath, [MAIN, 'trace', file, ...kernel])));
   const pipe = run(process.execPath, [MAIN, 'trace', '-', ...kernel], `cat ${file}`);
-  const note = `${Math.round(size / 1e6)} MB with stacks, to the verdict`;
+  const rate = ({ cpu }) => `${(size / 1e6 / cpu).toFixed(0)} MB/s of CPU time`;
   return [
-    { what: 'text of trace-cmd report', value: size / 1e6 / whole, unit: 'MB/s', note },
-    {
-      what: 'the same from a pipe',
-      value: size / 1e6 / pipe.cpu,
-      unit: 'MB/s',
-      note: `${Math.round(pipe.bytes / 2 ** 20)} MiB resident`,
-    },
+    `Text of trace-cmd report, ${Math.round(size / 1e6)} MB with stacks, to the verdict: ${rate(whole)}, ${mebibytes(whole.bytes)} MiB resident; from a pipe ${rate(pipe)}, ${mebibytes(pipe.bytes)} MiB.`,
+    '',
   ];
 }
 
@@ -172,14 +197,9 @@ function perf(folder) {
   const made = spawnSync('perf', ['record', '-q', '-a', '-e', events, '-o', file, 'sleep', '3'], { stdio: 'ignore' });
   if (made.status !== 0 || !existsSync(file)) return [];
   const lines = execFileSync('sh', ['-c', `perf script -i ${file} 2> /dev/null | wc -l`], { encoding: 'utf8' });
-  const cpu = middle(Array.from({ length: RUNS }, () => run('perf', ['script', '-i', file]).cpu));
-  const peer = Number(lines) / cpu / 1e6;
+  const { cpu } = medianOf(Array.from({ length: RUNS }, () => run('perf', ['script', '-i', file])));
+  const rate = Number(lines) / cpu / 1e6;
   return [
-    {
-      what: 'perf script',
-      value: peer,
-      unit: 'M events/s',
-      note: `${lines.trim()} kmem events without stacks, recorded by perf here`,
-    },
+    `perf script prints ${rate.toFixed(3)} M events/s of CPU time: ${lines.trim()} kmem events without stacks, recorded by perf here.`,
   ];
 }

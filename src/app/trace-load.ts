@@ -10,11 +10,15 @@ import { type Container, containerOf, recordingSteps } from '../trace/read.js';
 import { finished, type Reading, type ReadOptions, type Recording } from '../trace/recording.js';
 import type { Source } from '../trace/source.js';
 import { Intake } from './trace-intake.js';
-import { MAX_BYTES, nodeCodecs, unpackTo } from './trace-unpack.js';
+import { codecsFor, fileSource } from './trace-source.js';
+import type { Team } from './trace-team.js';
+import { MAX_BYTES, unpackTo } from './trace-unpack.js';
 
 export interface LoadOptions extends ReadOptions {
   /** asked now and then: true ends the reading, what was read is the result */
   interrupted?: () => boolean;
+  /** reads a trace.dat; without it this thread does */
+  team?: Team;
   /** where `-` comes from */
   stdin?: AsyncIterable<Uint8Array>;
 }
@@ -38,7 +42,7 @@ export async function loadRecording(path: string, options: LoadOptions = {}): Pr
     if (containerOf(head) !== undefined) return await fromBytes(readWhole(file, stat.size, path), options);
     const source = fileSource(file, path, stat.size);
     try {
-      return await run(await stepsOf(source, options), options);
+      return await fromFile(path, source, options);
     } finally {
       source.close();
     }
@@ -75,36 +79,14 @@ function readWhole(file: number, size: number, path: string): Uint8Array {
   return bytes.subarray(0, at);
 }
 
-/** A file that is read piece by piece. What is asked for after `close` (symbols, when a stack is shown) opens it once more. */
-function fileSource(file: number, path: string, size: number): Source & { close(): void } {
-  let open = true;
-  return {
-    size,
-    read(offset, into) {
-      const now = open ? file : openSync(path, 'r');
-      try {
-        return readSync(now, into, 0, into.length, offset);
-      } finally {
-        if (!open) closeSync(now);
-      }
-    },
-    close() {
-      open = false;
-    },
-  };
-}
-
-/** The steps of reading a source, with the decompressors that it needs. */
-async function stepsOf(source: Source, options: LoadOptions): Promise<Reading<Recording>> {
-  const head = new Uint8Array(Math.min(source.size, 64));
-  source.read(0, head);
-  // version 7 names its compression behind the magic, the version and the sizes
-  const needsZstd = Buffer.from(head).subarray(10).includes('zstd');
-  return recordingSteps(source, await nodeCodecs(needsZstd), options);
+async function fromFile(path: string, source: Source, options: LoadOptions): Promise<Recording> {
+  const codecs = await codecsFor(source);
+  const together = await options.team?.read(path, source, codecs, options, (reading) => run(reading, options));
+  return together ?? run(recordingSteps(source, codecs, options), options);
 }
 
 /** Runs a reading; somebody who may interrupt it is listened to between its steps. */
-async function run(reading: Reading<Recording>, { interrupted }: LoadOptions): Promise<Loadable> {
+async function run<T>(reading: Reading<T>, { interrupted }: LoadOptions): Promise<T> {
   if (!interrupted) return finished(reading);
   for (let stop = false; ; ) {
     const { done, value } = reading.next(stop);
@@ -134,7 +116,7 @@ async function fromBytes(bytes: Uint8Array, options: LoadOptions): Promise<Loada
 
 async function ended(intake: Intake, options: LoadOptions, interrupted = false): Promise<Loadable> {
   const end = intake.end(interrupted);
-  return 'events' in end ? end : run(await stepsOf(end, options), options);
+  return 'events' in end ? end : run(recordingSteps(end, await codecsFor(end), options), options);
 }
 
 /** A pipe: a container in it is collected, all else is taken as it comes. */

@@ -25,6 +25,7 @@ import type { BufferSummary, CpuSummary, Recording } from '../trace/recording.js
 import { type LoadOptions, loadRecording } from './trace-load.js';
 import { loadConfig, loadMeta, type Meta, ownMeta } from './trace-meta.js';
 import { pfnOf, selectionOf } from './trace-narrow.js';
+import type { TeamLives } from './trace-team.js';
 
 export interface TraceOptions extends LoadOptions {
   /** a meta.json with kernel and ranges */
@@ -165,23 +166,19 @@ export interface Narrowed {
   paths: PathUse[];
 }
 
-/** Counts everything; speaks of all pages, or of those that fit `narrow`. @throws InputError where nothing fits */
-export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
+/**
+ * Counts everything; speaks of all pages, or of those that fit `narrow`. @throws InputError where nothing fits
+ * @param found what several threads found, if they did (`Team.lives`)
+ */
+export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): TraceReport {
   const { file, recording, kernel, kernelFrom, ranges } = trace;
   const { events, kinds, cpus } = recording;
-  const lives = summarize(recording, ranges, kernel);
+  const lives = found?.lives ?? summarize(recording, ranges, kernel);
   const sites = new Sites(recording);
   const selection = narrow && selectionOf(trace, narrow, lives.index, sites);
   const diagnostics = recording.diagnostics.slice();
   diagnostics.push(...skippedNotes(lives, kernel));
-  let attached = 0;
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (let row = 0; row < events.length; row++) {
-    if (events.stack(row) >= 0) attached++;
-    first = Math.min(first, events.time[row]);
-    last = Math.max(last, events.time[row]);
-  }
+  const { stacked, first, last } = events.extent();
   const sum = (pick: (cpu: CpuSummary) => number) => cpus.reduce((total, cpu) => total + Math.max(0, pick(cpu)), 0);
   return {
     file,
@@ -194,7 +191,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
     unit: recording.unit,
     duration: events.length > 0 ? last - first : 0,
     events: events.length,
-    stacks: { distinct: recording.stacks.size, attached, orphans: recording.orphanStacks },
+    stacks: { distinct: recording.stacks.size, attached: stacked, orphans: recording.orphanStacks },
     cpus,
     buffers: recording.buffers,
     lost: {
@@ -212,7 +209,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
     trust: lives.trust,
     pages: lives.kinds,
     verdict: judge(recording, lives, ranges, kernel, selection?.chosen),
-    stories: new Stories(recording, lives, ranges, sites).group(selection?.chosen),
+    stories: new Stories(recording, lives, ranges, sites, found?.signs).group(selection?.chosen),
     narrowed: selection ? narrowedOf(trace, lives, sites, selection) : null,
     diagnostics,
   };

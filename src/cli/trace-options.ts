@@ -23,11 +23,11 @@ export function collect(value: string, before: string[]): string[] {
 }
 
 /** @throws InputError where it is no whole number above 0 */
-export function limitOf(text: string): number {
+export function limitOf(text: string, option = '--limit'): number {
   const limit = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (limit > 0) return limit;
   throw new InputError({
     code: 'RZ4000',
-    message: `--limit takes a whole number above 0, not ${JSON.stringify(text)}`,
+    message: `${option} takes a whole number above 0, not ${JSON.stringify(text)}`,
   });
 }

@@ -8,6 +8,7 @@ import type { Command } from 'commander';
 import { eventsNamed, type OpenTrace, openTrace, pageOf, reportOf, type TraceReport } from '../app/trace.js';
 import { explainPage } from '../app/trace-explain.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
+import { Team } from '../app/trace-team.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
@@ -32,6 +33,7 @@ interface Flags extends OutputFlags, SourceFlags {
   kernelConfig?: string;
   limit?: string;
   buffer?: string;
+  threads?: string;
 }
 
 type ExplainFlags = SourceFlags & Pick<Flags, 'buffer' | 'json' | 'output' | 'force'>;
@@ -83,6 +85,7 @@ export function traceCommand(program: Command): void {
     .option('--limit <n>', 'at most this many stories, call paths (8) or events of --event (50)')
     .option('--kernel-config <file>', 'the .config of the recorded kernel, for page flags that depend on it')
     .option('--buffer <name>', 'the ring buffer (instance) to read, where there are several')
+    .option('--threads <n>', 'threads that read a trace.dat at most (default: one a processor)')
     .option('--json', 'print data instead of text')
     .option('--csv', 'print the events of the pages as a table')
     .option('--folded', 'print the call paths of what leaks, for flamegraph.pl or speedscope')
@@ -121,6 +124,15 @@ function explainCommand(trace: Command): void {
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
+  const team = new Team(flags.threads === undefined ? undefined : limitOf(flags.threads, '--threads'));
+  try {
+    return await tell(file, flags, team);
+  } finally {
+    team.end();
+  }
+}
+
+async function tell(file: string, flags: Flags, team: Team): Promise<number> {
   const screen = flags.output === undefined ? screenOf(process.stdout, process.env) : FILE;
   const format = formatOf(flags);
   const limit = flags.limit === undefined ? undefined : limitOf(flags.limit);
@@ -130,7 +142,7 @@ async function run(file: string, flags: Flags): Promise<number> {
       message: '--event shows all events of a kind, as text or --json: leave the other options out',
     });
   }
-  const { trace, interrupted } = await open(file, flags);
+  const { trace, interrupted } = await open(file, flags, team);
   const narrow = isNarrowed(flags) ? narrowOf(trace, flags) : undefined;
   const print = (data: unknown, text: () => string) => put([format === 'json' ? jsonText(data) : text()], flags);
   if (format === 'csv' || format === 'perfetto') {
@@ -142,7 +154,8 @@ async function run(file: string, flags: Flags): Promise<number> {
     const life = pageOf(trace, flags.page[0], narrow);
     await print(life, () => renderPage(life, trace, screen));
   } else {
-    const report = reportOf(trace, narrow);
+    const { recording, ranges, kernel } = trace;
+    const report = reportOf(trace, narrow, await team.lives(recording, ranges, kernel));
     if (format === 'folded') await put(foldedLines(report), flags);
     else if (format === 'mail') await put([renderMail(report)], flags);
     else await print(report, () => renderReport(report, askedFor(flags), limit ?? STORIES_SHOWN, screen));
@@ -164,6 +177,7 @@ async function explain(file: string, page: string, flags: ExplainFlags): Promise
 async function open(
   file: string,
   flags: SourceFlags & Pick<Flags, 'buffer' | 'kernelConfig'>,
+  team?: Team,
 ): Promise<{ trace: OpenTrace; interrupted: boolean }> {
   const progress = new Progress(process.stderr);
   let interrupted = false;
@@ -178,6 +192,7 @@ async function open(
       ...sourceOf(flags),
       ...(flags.buffer !== undefined && { buffer: flags.buffer }),
       ...(flags.kernelConfig !== undefined && { kernelConfig: flags.kernelConfig }),
+      ...(team && { team }),
       progress: (done, total) => progress.line(readingText(done, total)),
       stdin: process.stdin,
       interrupted: () => interrupted,

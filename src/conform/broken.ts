@@ -10,13 +10,18 @@ export class Broken {
   page = new Int32Array(16);
   /** position in `index.rows` of the event that did it */
   at = new Int32Array(16);
-  private rule = new Uint8Array(16);
+  rule = new Uint8Array(16);
 
   add(page: number, at: number, invariant: Invariant): void {
     if (this.length === this.page.length) this.grow();
     this.page[this.length] = page;
     this.at[this.length] = at;
     this.rule[this.length++] = NAMES.indexOf(invariant);
+  }
+
+  /** Adds those of another thread, which come behind. */
+  append({ length, page, at, rule }: Pick<Broken, 'length' | 'page' | 'at' | 'rule'>): void {
+    for (let breach = 0; breach < length; breach++) this.add(page[breach], at[breach], NAMES[rule[breach]]);
   }
 
   invariant(breach: number): Invariant {

@@ -24,7 +24,7 @@ export interface Effects {
 }
 
 /** Works out all shapes of a recording. */
-export function effectsOf({ events, kinds }: Recording): Effects {
+export function effectsOf({ events, kinds }: Pick<Recording, 'events' | 'kinds'>): Effects {
   const { size, words } = events.shapes;
   const ofKind = kinds.map(({ name }): Op => opOf(name));
   const effects: Effects = {

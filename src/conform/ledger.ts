@@ -21,6 +21,11 @@ export type Pairing = 'certain' | 'likely' | 'possible';
 /** Told of each reference that is given back: rows of the get (-1 before the recording) and the put, and how many. */
 export type Watch = (taken: number, given: number, amount: number, sure: Pairing) => void;
 
+interface Gives {
+  all: number;
+  of: Map<number, number>;
+}
+
 /** by so much the best must be better than the second (see `score`) for a pair to be likely */
 const CLEARLY = 2;
 
@@ -31,8 +36,8 @@ export class Ledger {
   size = 0;
   /** by site: references taken and given back, and the longest time that one was held */
   readonly closed = new Map<number, { times: number; longest: number }>();
-  private readonly pairs = new Map<number, number>();
-  private readonly gives = new Map<number, number>();
+  /** by the site that gives back: what it gave back, and of those the ones that each site had taken */
+  private readonly gives = new Map<number, Gives>();
   private learning = true;
   private silent = false;
   private watch: Watch | undefined;
@@ -131,17 +136,20 @@ export class Ledger {
       left -= part;
       if (this.amounts[at] > 0) continue;
       if (!this.learning && !this.silent) this.close(this.rows[at], row);
-      this.rows.copyWithin(at, at + 1, this.size);
-      this.amounts.copyWithin(at, at + 1, this.size);
       this.size--;
+      for (let later = at; later < this.size; later++) {
+        this.rows[later] = this.rows[later + 1];
+        this.amounts[later] = this.amounts[later + 1];
+      }
     }
   }
 
   private remember(take: number, give: number): void {
     if (take === 0 || give === 0) return;
-    const key = take * 0x100000 + give;
-    this.pairs.set(key, (this.pairs.get(key) ?? 0) + 1);
-    this.gives.set(give, (this.gives.get(give) ?? 0) + 1);
+    let known = this.gives.get(give);
+    if (!known) this.gives.set(give, (known = { all: 0, of: new Map() }));
+    known.all++;
+    known.of.set(take, (known.of.get(take) ?? 0) + 1);
   }
 
   private close(taken: number, given: number): void {
@@ -158,6 +166,7 @@ export class Ledger {
   }
 
   private best(row: number, site: number, amount: number): number {
+    if (this.size === 1) return 0;
     let best = 0;
     let most = Number.NEGATIVE_INFINITY;
     let second = Number.NEGATIVE_INFINITY;
@@ -186,8 +195,8 @@ export class Ledger {
     const { events } = this.recording;
     if (this.sites.holders[take] === this.sites.holders[site]) score += events.pid(taken) === events.pid(row) ? 6 : 3;
     score += affinity(this.sites.paths[take].take, this.sites.paths[site].give);
-    const all = this.gives.get(site);
-    if (all !== undefined) score += (8 * (this.pairs.get(take * 0x100000 + site) ?? 0)) / all;
+    const known = this.gives.get(site);
+    if (known) score += (8 * (known.of.get(take) ?? 0)) / known.all;
     return score;
   }
 }

@@ -15,8 +15,8 @@ import {
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
 import { begins, isOver, type PageKind, type RestRule, restRule } from '../spec/rest.js';
-import type { Recording } from '../trace/recording.js';
 import { Broken } from './broken.js';
+import type { Countable } from './order.js';
 import type { PageIndex } from './page-index.js';
 import { Counts, type Rebuilt } from './rebuild.js';
 
@@ -35,6 +35,9 @@ export const LIFE = {
   /** nobody named the range of its page: that it is device memory, and of which kind, was inferred */
   inferred: 32,
 } as const;
+
+/** Lives as data. */
+export type LifeColumns = Pick<Lives, 'length' | 'pfn' | 'kind' | 'begin' | 'end' | 'marks'>;
 
 /** One life a row. */
 export class Lives {
@@ -56,6 +59,17 @@ export class Lives {
     this.end[life] = -1;
     this.marks[life] = marks;
     return life;
+  }
+
+  /** Adds those of another thread, which come behind. */
+  append({ length, pfn, kind, begin, end, marks }: LifeColumns): void {
+    while (this.pfn.length < this.length + length) this.grow();
+    this.pfn.set(pfn.subarray(0, length), this.length);
+    this.kind.set(kind.subarray(0, length), this.length);
+    this.begin.set(begin.subarray(0, length), this.length);
+    this.end.set(end.subarray(0, length), this.length);
+    this.marks.set(marks.subarray(0, length), this.length);
+    this.length += length;
   }
 
   private grow(): void {
@@ -93,10 +107,11 @@ export class LifeFinder {
   private kernel: KernelVersion | undefined;
 
   constructor(
-    private readonly recording: Recording,
+    private readonly recording: Countable,
     index: PageIndex,
+    counts = new Counts(recording, index),
   ) {
-    this.counts = new Counts(recording, index);
+    this.counts = counts;
     this.walk = new Walk(recording, index, this.counts, this.lives, this.broken);
     this.losses = new LossIndex(recording);
   }
@@ -155,7 +170,7 @@ class Walk {
   private emptied = false;
 
   constructor(
-    private readonly recording: Recording,
+    private readonly recording: Countable,
     private readonly index: PageIndex,
     private readonly counts: Counts,
     private readonly lives: Lives,
@@ -290,7 +305,7 @@ class LossIndex {
   /** the smallest `after` of this loss and all later ones */
   private readonly least: Int32Array;
 
-  constructor({ losses }: Recording) {
+  constructor({ losses }: Countable) {
     const sorted = losses.slice().sort((a, b) => a.before - b.before);
     this.before = Int32Array.from(sorted, (loss) => loss.before);
     this.least = Int32Array.from(sorted, (loss) => loss.after);

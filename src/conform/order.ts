@@ -24,6 +24,12 @@ const ROWS = 300_000;
 /** events after the window that must agree with what it leads to */
 const AHEAD = 64;
 
+/** events of a portion of the pages */
+export const PORTION = 1 << 18;
+
+/** What counts are worked out from. */
+export type Countable = Pick<Recording, 'events' | 'kinds' | 'unit' | 'clock' | 'losses'>;
+
 const IMPOSSIBLE = 0x7fffffff;
 
 /** What was found: positions `[from, to)` of the index are rewritten, the count before the first is `before`. */
@@ -50,8 +56,8 @@ export class Orderer {
   /** how far two clocks may be apart, in the recording's unit */
   readonly jitter: number;
   /** bounds on the time that odd files take */
-  private states: number;
-  private looked: number;
+  private states = 0;
+  private looked = 0;
   /** how much later than it happened an operation may have been traced */
   private near = 0;
   // the window
@@ -68,13 +74,19 @@ export class Orderer {
   private nodes = 0;
 
   constructor(
-    private readonly recording: Recording,
+    private readonly recording: Countable,
     private readonly index: PageIndex,
   ) {
-    const { unit, clock, events } = recording;
+    const { unit, clock } = recording;
     this.jitter = unit !== 'ns' || ONE_CLOCK.test(clock) ? 0 : JITTER;
-    this.states = 1e6 + events.length;
-    this.looked = 4e6 + 8 * events.length;
+    this.renew(0);
+  }
+
+  /** Sets the bounds anew for a portion of the pages: what is found does not depend on which thread walks which portion. */
+  renew(portion: number): void {
+    const events = Math.min(this.recording.events.length, PORTION);
+    this.states = (portion === 0 ? 1e6 : 2.5e5) + events;
+    this.looked = (portion === 0 ? 4e6 : 1e6) + 8 * events;
   }
 
   /**

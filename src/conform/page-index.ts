@@ -3,6 +3,7 @@
  * Which rows of a recording belong to which page: a page's life becomes one slice. Two passes of counting, no object a page.
  */
 import { OP } from '../spec/ops.js';
+import { roomFor } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
 import { type Effects, effectsOf } from './effects.js';
 
@@ -20,7 +21,7 @@ export interface PageIndex {
 }
 
 /** Indexes all events that say something about a page's count or allocation. */
-export function indexPages(recording: Recording): PageIndex {
+export function indexPages(recording: Pick<Recording, 'events' | 'kinds'>): PageIndex {
   const { events } = recording;
   const { length, page, shape } = events;
   const effects = effectsOf(recording);
@@ -46,8 +47,8 @@ export function indexPages(recording: Recording): PageIndex {
   }
   const next = counts;
   next.set(starts);
-  const rows = new Uint32Array(used);
-  const shapes = new Int32Array(used);
+  const rows = new Uint32Array(roomFor(used * 4, events.shared));
+  const shapes = new Int32Array(roomFor(used * 4, events.shared));
   for (let row = 0; row < length; row++) {
     const known = page[row];
     if (known < 0 || op[shape[row]] === OP.none) continue;

@@ -9,8 +9,8 @@
  */
 import { isLawful } from '../spec/invariants.js';
 import { isStore, OP, type Op, possible, UNKNOWN } from '../spec/ops.js';
-import type { Recording } from '../trace/recording.js';
-import { NEAR, Orderer, type Wish } from './order.js';
+import { roomFor } from '../trace/columns.js';
+import { type Countable, NEAR, Orderer, PORTION, type Wish } from './order.js';
 import type { PageIndex } from './page-index.js';
 
 /** How the first count of a page is known. */
@@ -40,6 +40,13 @@ const LONG = 8;
 /** counts that a page may have had before the first that was returned */
 const STARTS = 24;
 
+/** Does a portion of the pages begin with this one? Threads share pages by portions. */
+export function beginsPortion({ starts }: PageIndex, page: number): boolean {
+  return page === 0 || portionOf(starts[page]) !== portionOf(starts[page - 1]);
+}
+
+const portionOf = (position: number): number => Math.floor(position / PORTION);
+
 /** Rebuilds counts page by page into two arrays that are as long as the index. */
 export class Counts {
   /** by position in `index.rows`; UNKNOWN where nothing tells */
@@ -55,12 +62,14 @@ export class Counts {
   private resting = false;
 
   constructor(
-    private readonly recording: Recording,
+    private readonly recording: Countable,
     private readonly index: PageIndex,
+    given?: { before: Int32Array; after: Int32Array },
   ) {
     this.orderer = new Orderer(recording, index);
-    this.before = new Int32Array(index.rows.length);
-    this.after = new Int32Array(index.rows.length);
+    const bytes = index.rows.length * 4;
+    this.before = given?.before ?? new Int32Array(roomFor(bytes, recording.events.shared));
+    this.after = given?.after ?? new Int32Array(roomFor(bytes, recording.events.shared));
   }
 
   /**
@@ -70,6 +79,7 @@ export class Counts {
   page(page: number, result: Rebuilt, firstByGet: boolean): void {
     this.from = this.index.starts[page];
     this.to = this.index.starts[page + 1];
+    if (beginsPortion(this.index, page)) this.orderer.renew(portionOf(this.from));
     this.firstByGet = firstByGet;
     this.misses = 0;
     let count = this.base(result);

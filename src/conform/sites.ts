@@ -13,7 +13,7 @@ export class Sites {
   private readonly byFrames = new Map<string, number>();
   private readonly byHolder = new Map<string, number>([['', 0]]);
 
-  constructor(private readonly recording: Recording) {
+  constructor(private readonly recording: Pick<Recording, 'events' | 'stacks'>) {
     this.ofStack = new Int32Array(recording.stacks.size).fill(-1);
   }
 

@@ -7,7 +7,7 @@
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
 import type { PageKind } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
-import { LIFE } from './lives.js';
+import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
 import type { Sites } from './sites.js';
 import type { LivesOf } from './summary.js';
@@ -98,6 +98,9 @@ class Sequence {
   }
 }
 
+/** Of lives, what stories are told from. */
+export type Lived = Pick<LivesOf, 'index' | 'firstLife' | 'counts'> & { lives: LifeColumns };
+
 /** Groups pages by story; device memory first, then what most pages have. */
 export class Stories {
   private readonly stretch = new Sequence();
@@ -105,12 +108,18 @@ export class Stories {
   private readonly other = new Sequence();
   /** by shape, 0 for one not yet met */
   private readonly words: Int32Array;
+  /** of the page at hand: the life that ends next, the one behind its last, and the position behind its last event */
+  private life = 0;
+  private lastLife = 0;
+  private end = 0;
 
   constructor(
-    private readonly recording: Recording,
-    private readonly lives: LivesOf,
+    private readonly recording: Pick<Recording, 'events'>,
+    private readonly lives: Lived,
     private readonly ranges: RangeMap,
     private readonly sites: Sites,
+    /** what `signsOf` gave for all pages, if that was asked before */
+    private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
   }
@@ -119,10 +128,13 @@ export class Stories {
   group(chosen?: Uint8Array): Story[] {
     const { index, firstLife } = this.lives;
     const groups = new Map<string, Group>();
+    const own = new Int32Array(2);
     for (let page = 0; page < index.pages.length; page++) {
       if (chosen && chosen[page] === 0) continue;
       const kind = this.ranges.kindOf(index.pages[page]);
-      const key = `${kind} ${this.countAtEnd(page)} ${this.sign(page)}`;
+      const [signs, at] = this.signs ? [this.signs, 2 * page] : [own, 0];
+      if (!this.signs) this.sign(page, own, 0);
+      const key = `${kind} ${this.countAtEnd(page)} ${signs[at]} ${signs[at + 1]}`;
       let group = groups.get(key);
       if (!group) groups.set(key, (group = { page, pages: [], count: 0, events: 0, lives: 0 }));
       if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
@@ -162,62 +174,84 @@ export class Stories {
     return count === UNKNOWN ? null : count;
   }
 
-  /** Where the stretches of a page begin that are compared as one: after each end of a life. */
-  private *stretches(page: number): Generator<[from: number, to: number]> {
-    const { index, lives, firstLife } = this.lives;
-    const end = index.starts[page + 1];
-    let from = index.starts[page];
-    let life = firstLife[page];
-    for (let at = from; at < end; at++) {
-      while (life < firstLife[page + 1] && lives.end[life] < 0) life++;
-      if (life >= firstLife[page + 1] || index.rows[at] !== lives.end[life]) continue;
-      life++;
-      // mm_page_free follows the put that ended the life
-      while (at + 1 < end && this.op(at + 1) === OP.free) at++;
-      yield [from, at + 1];
-      from = at + 1;
-    }
-    if (from < end) yield [from, end];
-  }
-
   private op(at: number): Op {
     const { effects, shapes } = this.lives.index;
     return effects.op[shapes[at]] as Op;
   }
 
-  private fill(from: number, to: number): void {
-    this.stretch.reset();
-    for (let at = from; at < to; at++) this.stretch.push(this.word(at));
+  /** Begins with a page; `fill` then goes from stretch to stretch. */
+  private begin(page: number): void {
+    const { index, firstLife } = this.lives;
+    this.life = firstLife[page];
+    this.lastLife = firstLife[page + 1];
+    this.end = index.starts[page + 1];
+  }
+
+  /**
+   * Fills `stretch` with the events of the page from position `from` on that are compared as one: to the end of a life, or of the
+   * page. Returns the position behind them.
+   */
+  private fill(from: number): number {
+    const { stretch, end, lastLife } = this;
+    const { rows } = this.lives.index;
+    const ends = this.lives.lives.end;
+    stretch.reset();
+    while (this.life < lastLife && ends[this.life] < 0) this.life++;
+    const last = this.life < lastLife ? ends[this.life] : -1;
+    for (let at = from; at < end; at++) {
+      stretch.push(this.word(at));
+      if (rows[at] !== last) continue;
+      this.life++;
+      // mm_page_free follows the put that ended the life
+      while (at + 1 < end && this.op(at + 1) === OP.free) stretch.push(this.word(++at));
+      return at + 1;
+    }
+    return end;
   }
 
   /** A step as a number: equal for equal steps, and hardly ever for others. */
   private word(at: number): number {
     const { rows, shapes } = this.lives.index;
-    const { events } = this.recording;
-    const shape = shapes[at];
-    this.words[shape] ||= wordOf(this.op(at), events.val(rows[at]), events.ret(rows[at]));
+    const word = this.words[shapes[at]] || this.learn(at);
     const site = this.sites.of(rows[at]);
-    return site === 0 ? this.words[shape] : this.words[shape] ^ Math.imul(this.sites.holders[site], 0x85ebca6b);
+    return site === 0 ? word : word ^ Math.imul(this.sites.holders[site], 0x85ebca6b);
   }
 
-  /** Two independent 32-bit hashes of a page's story. */
-  private sign(page: number): string {
+  private learn(at: number): number {
+    const { rows, shapes } = this.lives.index;
+    const { events } = this.recording;
+    const word = wordOf(this.op(at), events.val(rows[at]), events.ret(rows[at]));
+    this.words[shapes[at]] = word;
+    return word;
+  }
+
+  /** Two independent 32-bit hashes of the story of each of the pages `[from, to)`. */
+  signsOf(from: number, to: number): Int32Array {
+    const signs = new Int32Array(2 * (to - from));
+    for (let page = from; page < to; page++) this.sign(page, signs, 2 * (page - from));
+    return signs;
+  }
+
+  private sign(page: number, into: Int32Array, at: number): void {
     this.whole.reset();
     this.other.reset();
-    for (const [from, to] of this.stretches(page)) {
-      this.fill(from, to);
+    this.begin(page);
+    for (let from = this.lives.index.starts[page]; from < this.end; ) {
+      from = this.fill(from);
       this.whole.push(this.stretch.hash(0x811c9dc5));
       this.other.push(this.stretch.hash(0x9e3779b9));
     }
-    return `${this.whole.hash(1)} ${this.other.hash(2)}`;
+    into[at] = this.whole.hash(1);
+    into[at + 1] = this.other.hash(2);
   }
 
   /** The page's story, what repeats once. */
   private steps(page: number): StoryStep[] {
     const lives: StoryStep[][] = [];
     this.whole.reset();
-    for (const [from, to] of this.stretches(page)) {
-      this.fill(from, to);
+    this.begin(page);
+    for (let from = this.lives.index.starts[page], to = from; from < this.end; from = to) {
+      to = this.fill(from);
       const steps = this.stretchSteps(from, to);
       this.whole.push(this.stretch.hash(0x811c9dc5));
       lives[this.whole.length - 1] = steps;

@@ -4,11 +4,12 @@ import type { KernelVersion } from '../spec/kernel-version.js';
 import { UNKNOWN } from '../spec/ops.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
-import type { Broken } from './broken.js';
-import { LIFE, LifeFinder, type Lives, type PageFacts } from './lives.js';
+import { Broken } from './broken.js';
+import { LIFE, type LifeColumns, LifeFinder, Lives, type PageFacts } from './lives.js';
+import type { Countable } from './order.js';
 import { indexPages, type PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
-import type { Counts } from './rebuild.js';
+import { Counts } from './rebuild.js';
 import { strengthOfMarks } from './strength.js';
 import { type Trust, trustOf } from './trust.js';
 
@@ -77,12 +78,39 @@ const ANY_KERNEL: KernelVersion = { name: '', major: 0, minor: 0, seed: false };
 /** Counts lives. Without a kernel only ordinary pages can be judged: the idle counts of the others are not known. */
 export function summarize(recording: Recording, ranges: RangeMap, kernel: KernelVersion | undefined): LivesOf {
   const index = indexPages(recording);
-  const finder = new LifeFinder(recording, index);
+  const counts = new Counts(recording, index);
+  return summaryOf(recording, index, counts, [findLives(recording, index, counts, ranges, kernel)]);
+}
+
+/** What was found on the pages `[from, to)`: data that another thread can be given. Arrays are by page of the whole index. */
+export interface LivesPart {
+  from: number;
+  to: number;
+  lives: LifeColumns;
+  broken: Pick<Broken, 'length' | 'page' | 'at' | 'rule'>;
+  facts: Uint8Array;
+  /** counted from the part's first life */
+  firstLife: Uint32Array;
+  byKind: Map<PageKind, KindSummary>;
+  skipped: Map<PageKind, number>;
+}
+
+/** Walks pages `[from, to)` one after the other. */
+export function findLives(
+  recording: Countable,
+  index: PageIndex,
+  counts: Counts,
+  ranges: RangeMap,
+  kernel: KernelVersion | undefined,
+  from = 0,
+  to = index.pages.length,
+): LivesPart {
+  const finder = new LifeFinder(recording, index, counts);
   const byKind = new Map<PageKind, KindSummary>();
   const skipped = new Map<PageKind, number>();
   const bits = new Uint8Array(index.pages.length);
   const firstLife = new Uint32Array(index.pages.length + 1);
-  for (let page = 0; page < index.pages.length; page++) {
+  for (let page = from; page < to; page++) {
     const kind = ranges.kindOf(index.pages[page]);
     firstLife[page + 1] = firstLife[page];
     const rule = restRule(kind, kernel);
@@ -100,21 +128,55 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
     if (!isOpen(finder.lives, finder.lives.length - 1, firstLife[page])) summary.parked++;
     bits[page] = factBits(facts);
     summary.pages++;
-    summary.made += facts.made;
-    summary.gone += facts.gone;
-    summary.underflows += facts.underflows;
-    summary.swapped += facts.swapped;
-    summary.late += facts.late;
+    for (const count of PAGE_COUNTS) summary[count] += facts[count];
   }
+  return { from, to, lives: finder.lives, broken: finder.broken, facts: bits, firstLife, byKind, skipped };
+}
+
+/** what is counted page by page */
+const PAGE_COUNTS = ['made', 'gone', 'underflows', 'swapped', 'late'] as const;
+
+/** What was found on all pages, from its parts in the order of the pages. */
+export function summaryOf(
+  recording: Recording,
+  index: PageIndex,
+  counts: Counts,
+  parts: readonly LivesPart[],
+): LivesOf {
+  const { lives, broken, facts, firstLife, byKind, skipped } = joined(parts, index.pages.length);
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
-  const { lives, counts, broken } = finder;
-  const trust = trustOf(recording, index, adrift(bits, finder, index), hasOneBased(lives, byKind));
+  const trust = trustOf(recording, index, adrift(facts, broken, counts, index), hasOneBased(lives, byKind));
   countLives(lives, byKind, trust.incomplete);
-  return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped };
+  return { index, lives, counts, facts, firstLife, broken, trust, kinds, skipped };
+}
+
+function joined(parts: readonly LivesPart[], pages: number) {
+  const lives = new Lives();
+  const broken = new Broken();
+  const facts = new Uint8Array(pages);
+  const firstLife = new Uint32Array(pages + 1);
+  const byKind = new Map<PageKind, KindSummary>();
+  const skipped = new Map<PageKind, number>();
+  for (const part of parts) {
+    const before = lives.length;
+    lives.append(part.lives);
+    broken.append(part.broken);
+    for (let page = part.from; page < part.to; page++) {
+      facts[page] = part.facts[page];
+      firstLife[page + 1] = before + part.firstLife[page + 1];
+    }
+    for (const [kind, pages] of part.skipped) skipped.set(kind, (skipped.get(kind) ?? 0) + pages);
+    for (const [kind, found] of part.byKind) {
+      const known = byKind.get(kind);
+      if (!known) byKind.set(kind, found);
+      else for (const count of [...PAGE_COUNTS, 'pages', 'parked'] as const) known[count] += found[count];
+    }
+  }
+  return { lives, broken, facts, firstLife, byKind, skipped };
 }
 
 /** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
-function adrift(facts: Uint8Array, { broken, counts }: LifeFinder, { shapes, effects }: PageIndex): number {
+function adrift(facts: Uint8Array, broken: Broken, counts: Counts, { shapes, effects }: PageIndex): number {
   let pages = 0;
   for (const bits of facts) if (bits & FACT.jump) pages++;
   let last = -1;

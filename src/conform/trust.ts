@@ -39,7 +39,9 @@ export function trustOf(
   oneBased: boolean,
 ): Trust {
   const counts = new Uint32Array(16);
-  for (let row = 0; row < events.length; row++) counts[effects.op[events.shape[row]]]++;
+  const { shape, length } = events;
+  const { op: opOf } = effects;
+  for (let row = 0; row < length; row++) counts[opOf[shape[row]]]++;
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
   const absent =
     somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);

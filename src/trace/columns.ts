@@ -3,7 +3,6 @@
  * The events of a recording as typed-array columns: one row an event, in the order of time, whatever file it came from.
  * It holds values, it does not interpret them: what `val` means is the business of src/spec.
  */
-import type { Batch } from './batch.js';
 import type { EventFormat } from './format.js';
 import { ByteInterner, grown, WordInterner } from './intern.js';
 import { FIELD, PageTable, SHAPE_WORDS, Shapes, Whos } from './shapes.js';
@@ -33,7 +32,8 @@ export const HAS = { pfn: 1, val: 2, ret: 4, count: 8, mapcount: 16, flags: 32, 
  */
 export class Columns {
   length = 0;
-  private capacity = 1024;
+  /** rows that there is room for */
+  capacity = 1024;
   time = new Float64Array(this.capacity);
   /** number in `pages`; -1 for none, and below that where `Recording.extras` has the record of an event that has no page */
   page = new Int32Array(this.capacity);
@@ -43,6 +43,9 @@ export class Columns {
   who = new Int32Array(this.capacity);
   /** 1 + the id of the stack: memory that nobody writes costs nothing */
   private stacks = new Int32Array(this.capacity);
+
+  /** is room that is made in memory that other threads can be given? */
+  shared = false;
 
   constructor(
     readonly shapes = new Shapes(),
@@ -125,21 +128,33 @@ export class Columns {
     return page < -1 ? -2 - page : -1;
   }
 
-  /** Appends the events `[from, to)` of a batch and writes their rows into `rows`. */
-  append(batch: Batch, from: number, to: number, rows: Int32Array): void {
-    let row = this.length;
-    if (row + to - from > this.capacity) this.reserve(Math.max(row * 2, row + to - from));
-    const { time, page, shape, who, stacks } = this;
-    for (let at = from; at < to; at++, row++) {
-      time[row] = batch.time[at];
-      page[row] = batch.page[at];
-      shape[row] = batch.shape[at];
-      who[row] = batch.who[at];
-      // memory that nobody writes costs nothing
-      if (batch.stack[at] !== 0) stacks[row] = batch.stack[at];
-      rows[at] = row;
+  /** Columns that another thread filled: to be read. */
+  static over(
+    { length, time, page, shape, who, stacks }: ReturnType<Columns['contents']>,
+    shapes: Shapes,
+    whos: Whos,
+  ): Columns {
+    return Object.assign(new Columns(shapes, whos), { length, capacity: length, time, page, shape, who, stacks });
+  }
+
+  /** The columns themselves, longer than `length`. */
+  contents(): { length: number } & Record<'page' | 'shape' | 'who' | 'stacks', Int32Array> & { time: Float64Array } {
+    const { length, time, page, shape, who, stacks } = this;
+    return { length, time, page, shape, who, stacks };
+  }
+
+  /** Rows with a stack, and the times of the earliest and the latest row. */
+  extent(): { stacked: number; first: number; last: number } {
+    const { time, stacks, length } = this;
+    let stacked = 0;
+    let first = Number.POSITIVE_INFINITY;
+    let last = Number.NEGATIVE_INFINITY;
+    for (let row = 0; row < length; row++) {
+      if (stacks[row] !== 0) stacked++;
+      if (time[row] < first) first = time[row];
+      if (time[row] > last) last = time[row];
     }
-    this.length = row;
+    return { stacked, first, last };
   }
 
   /** Gives back room beyond twice the rows. */
@@ -156,17 +171,29 @@ export class Columns {
   /** Makes room for so many rows at once. */
   reserve(rows: number): void {
     if (rows <= this.capacity) return;
+    const { length, shared } = this;
     this.capacity = rows;
-    this.time = grown(this.time, rows);
-    this.page = grown(this.page, rows);
-    this.shape = grown(this.shape, rows);
-    this.who = grown(this.who, rows);
-    this.stacks = grown(this.stacks, rows);
+    this.time = moved(this.time, length, new Float64Array(roomFor(rows * 8, shared)));
+    this.page = moved(this.page, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.shape = moved(this.shape, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.who = moved(this.who, length, new Int32Array(roomFor(rows * 4, shared)));
+    this.stacks = moved(this.stacks, length, new Int32Array(roomFor(rows * 4, shared)));
   }
 }
 
 /** 64 bits from two halves. */
 export const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+
+/** Memory of so many bytes, all zero. */
+export function roomFor(bytes: number, shared: boolean): ArrayBuffer {
+  // typed arrays do not care which of the two they lie in
+  return shared ? (new SharedArrayBuffer(bytes) as unknown as ArrayBuffer) : new ArrayBuffer(bytes);
+}
+
+function moved<T extends Float64Array | Int32Array>(from: T, length: number, to: T): T {
+  to.set(from.subarray(0, length));
+  return to;
+}
 
 /** Records of events that fill no page columns, kept as bytes so that their format file can show them. */
 export class Extras {
@@ -186,6 +213,11 @@ export class Extras {
     this.data.set(bytes.subarray(from, from + length), at + 2);
     this.size = at + length + 2;
     return at;
+  }
+
+  /** All of it, a handle being a place in it: two bytes of length, then the record. */
+  contents(): Uint8Array {
+    return this.data.slice(0, this.size);
   }
 
   get(handle: number): Uint8Array {

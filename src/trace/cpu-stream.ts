@@ -13,12 +13,12 @@ const COMMIT_MASK = 0x07ffffff;
 const MISSED_EVENTS = 0x80000000;
 const MISSED_STORED = 0x40000000;
 /** trace-cmd packs ten trace pages a chunk; sub-buffers can be made larger than a page since 6.8 */
-const MAX_CHUNK = 16 << 20;
+export const MAX_CHUNK = 16 << 20;
 /** bytes of an uncompressed file that are fetched at once: they stay in the CPU's cache until they are decoded */
 const WINDOW = 128 << 10;
 const TWO_32 = 4294967296;
 
-/** Time zero of a recording and what may still be unpacked, shared by its streams; the first page that is read sets it. */
+/** Time zero of a recording, and what may still be unpacked, shared by its streams; the first page that is read sets it. */
 export interface Origin {
   known: boolean;
   high: number;
@@ -27,16 +27,29 @@ export interface Origin {
   budget: number;
 }
 
+/** Where the reading of a CPU's data can begin: a page, or a compressed chunk with how many there are from it on. */
+export interface Place {
+  offset: number;
+  chunks: number;
+}
+
+/** In `openRow`: whether an event waits for a stack is not known, since the reading began behind it. */
+export const UNSEEN = -2;
+
 /** One CPU's pages. All positions are in 32-bit words: whatever the ring buffer stores begins at one. */
 export class CpuStream {
   readonly cpu: number;
   readonly little: boolean;
-  /** time of the event before `pos`, relative to the base */
+  /** time of the record that is due, in the clock's unit relative to the base, and as the columns have it */
   time = 0;
+  due = 0;
+  /** its first word and its bytes */
+  start = 0;
+  size = 0;
   /** what is at hand, as numbers of this machine and as the bytes of the same memory */
   words: Int32Array = new Int32Array(0);
   bytes: Uint8Array = new Uint8Array(0);
-  /** the next event, and the end of its page */
+  /** behind it, and the end of its page */
   pos = 0;
   pageEnd = 0;
   /** events lost right before `pos`: a number, -1 if the kernel did not say, 0 for none; who takes note of it resets it */
@@ -45,6 +58,13 @@ export class CpuStream {
   /** the task of the event decoded last and its number: mostly that of the next */
   lastPid = 0;
   lastWho = -1;
+  /** the row of that event, -1 before the first */
+  lastRow = -1;
+  /** there is nothing more */
+  over = false;
+  /** by context: the row that may still get a stack, -1 for none, UNSEEN where it is of an earlier slice; and its task */
+  readonly openRow = new Int32Array(4).fill(-1);
+  readonly openPid = new Int32Array(4);
 
   /** where its data begins in the file */
   readonly begin: number;
@@ -54,6 +74,8 @@ export class CpuStream {
   private readonly reader: ByteReader;
   /** the file ends inside this CPU's data */
   private readonly cut: boolean;
+  /** where in the file the window, or the chunk that it was, begins */
+  private base = 0;
   /** the part of `bytes` that holds pages not yet entered */
   private pagesPos = 0;
   private pagesEnd = 0;
@@ -87,11 +109,25 @@ export class CpuStream {
     return this.reader.pos;
   }
 
+  /** Begins further behind: at a page, or a compressed chunk that has `chunks` left with it. */
+  startAt({ offset, chunks }: Place): void {
+    this.reader.seek(offset);
+    this.chunksLeft = chunks;
+    this.openRow.fill(UNSEEN);
+  }
+
+  /** Where the record that is due lies in the file: the same text for the same record, wherever the reading began. */
+  position(): string {
+    if (this.over) return 'end';
+    return this.buffer.compressed ? `${this.base}+${this.start}` : `${this.base + this.start * 4}`;
+  }
+
   /** Enters the next page; false at the end of this CPU's data. */
   nextPage(): boolean {
     while (this.pagesEnd - this.pagesPos < this.file.layout.dataOffset + 4) {
       if (this.buffer.compressed ? this.nextChunk() : this.nextWindow()) continue;
       if (this.cut) this.missed = -1;
+      this.over = true;
       return false;
     }
     const { words, little, origin } = this;
@@ -126,11 +162,11 @@ export class CpuStream {
     return events <= 0 ? -1 : events;
   }
 
-  /** Padding and time: moves over the item of two words at `pos`. False where the page has no more. */
-  special(type: number, delta: number): boolean {
+  /** Padding and time: moves over the item of two words at `pos`, or to the end of a page that has no more. */
+  special(type: number, delta: number): void {
     if ((type === PADDING && delta === 0) || this.pos + 2 > this.pageEnd) {
       this.pos = this.pageEnd;
-      return false;
+      return;
     }
     const value = this.words[this.pos + 1] >>> 0;
     if (type === PADDING) {
@@ -142,7 +178,6 @@ export class CpuStream {
       else this.absolute(value, delta);
       this.pos += 2;
     }
-    return true;
   }
 
   /** 59 bits of the clock; the five above them are those of the running time. */
@@ -159,6 +194,7 @@ export class CpuStream {
     if (left < this.file.layout.dataOffset + 4) return false;
     const size = Math.min(left, Math.max(this.pageSize, WINDOW - (WINDOW % this.pageSize)));
     this.room(size);
+    this.base = reader.pos;
     const got = this.file.source.read(reader.skip(size), this.bytes.subarray(0, size));
     this.entered(got);
     return got > 0;
@@ -168,6 +204,7 @@ export class CpuStream {
   private nextChunk(): boolean {
     const { reader } = this;
     while (this.chunksLeft-- > 0 && reader.left >= 8) {
+      this.base = reader.pos;
       const packed = reader.u32();
       const size = reader.u32();
       if (packed > reader.left) {

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Records of a trace.dat to batches: each record once, by the plan of its event, its content and its task to the numbers that
+ * Records of a trace.dat to columns: each record once, by the plan of its event, its content and its task to the numbers that
  * stand for them. The tables behind the numbers are shared by all CPUs that one thread decodes.
  */
-import { Batch } from './batch.js';
-import { type EventKind, Extras, StackTable } from './columns.js';
-import { type CpuStream, PADDING } from './cpu-stream.js';
+import { type Columns, type EventKind, Extras, StackTable } from './columns.js';
+import { type CpuStream, PADDING, UNSEEN } from './cpu-stream.js';
 import type { DatFile } from './dat-parts.js';
 import { fieldOf, parseFormat } from './format.js';
 import { grown } from './intern.js';
 import { kindOf, type Plan, planOf } from './record.js';
+import type { Loss } from './recording.js';
 import { PageTable, Shapes, Whos } from './shapes.js';
 import { TaskNames } from './task-names.js';
 
@@ -23,9 +23,24 @@ export class Tables {
   readonly stacks = new StackTable('addresses');
 }
 
-/** Decodes the events of any CPU of one file. */
+/** Where a run over one CPU's events is to end: before the first that is not earlier, or when there are so many rows. */
+export interface Limit {
+  until: number;
+  rows: number;
+}
+
+export interface DeferredStack {
+  cpu: number;
+  context: number;
+  pid: number;
+  stack: number;
+}
+
+/** Decodes the events of any CPU of one file, each straight into its row. */
 export class Decoder {
   orphanStacks = 0;
+  /** stacks of events that another slice may have, in their order */
+  readonly deferred: DeferredStack[] = [];
   readonly names: TaskNames;
   /** 1 + the plan of an event id, 0 for one not met */
   private readonly planOf = new Uint16Array(0x10000);
@@ -38,10 +53,12 @@ export class Decoder {
   constructor(
     private readonly file: DatFile,
     readonly tables: Tables,
+    private readonly events: Columns,
+    private readonly lose: (loss: Loss) => void,
   ) {
     this.little = file.little;
     this.names = new TaskNames(file.cmdlines);
-    this.scale = file.tsc && file.tsc.mult > 0 ? file.tsc.mult / 2 ** file.tsc.shift : 1;
+    this.scale = scaleOf(file);
   }
 
   /** Tells the kinds how often they occurred. */
@@ -49,63 +66,75 @@ export class Decoder {
     for (const [kind, entry] of this.tables.kinds.entries()) entry.count = this.counts[kind];
   }
 
-  /** Fills an empty batch with the next events of a CPU; it stays empty at the end of that CPU's data. */
-  fill(stream: CpuStream, batch: Batch): void {
-    while (batch.length < batch.capacity) {
-      if (stream.pos < stream.pageEnd) this.page(stream, batch);
-      else if (!stream.nextPage()) return;
-    }
+  /** The number here of a kind that another thread met, with its records counted. */
+  adoptKind({ format, count }: EventKind): number {
+    const id = format?.id ?? 0;
+    const { kind } = this.plans[(this.planOf[id] || this.prepare(id)) - 1];
+    this.counts[kind] += count;
+    return kind;
   }
 
-  /** The events of the page, as many as there is room for. */
-  private page(stream: CpuStream, batch: Batch): void {
+  /** Decodes the record that is due on a CPU and those after it that come before `limit`; false at the end of the CPU's data. */
+  run(stream: CpuStream, limit: Limit): boolean {
+    const { events } = this;
+    const { until, rows } = limit;
+    do {
+      this.record(stream);
+      if (!this.advance(stream)) return false;
+    } while (stream.due < until && events.length < rows);
+    return true;
+  }
+
+  /** Moves over headers, padding and page ends to the next record; false at the end of the CPU's data. */
+  advance(stream: CpuStream): boolean {
     const { little, scale } = this;
-    const { words, pageEnd } = stream;
-    let { pos, time } = stream;
-    while (pos < pageEnd && batch.length < batch.capacity) {
+    let { words, pos, pageEnd, time } = stream;
+    for (;;) {
+      if (pos >= pageEnd) {
+        if (!stream.nextPage()) return false;
+        ({ words, pos, pageEnd, time } = stream);
+        continue;
+      }
       const word = words[pos];
       const type = little ? word & 31 : word >>> 27;
       const delta = little ? word >>> 5 : word & 0x07ffffff;
       let start = pos + 1;
       let size = type * 4;
-      if (type === 0) {
-        // the length stands in front of the payload and counts itself
-        size = (pos + 1 < pageEnd ? words[++start - 1] >>> 0 : 0) - 4;
-        if (size < 0) break;
-      } else if (type >= PADDING) {
+      if (type >= PADDING) {
         stream.pos = pos;
         stream.time = time;
-        if (!stream.special(type, delta)) return;
+        stream.special(type, delta);
         ({ pos, time } = stream);
         continue;
       }
-      time += delta;
-      if (start * 4 + size > pageEnd * 4) {
-        stream.time = time;
-        stream.breakPage('an event reaches beyond its page');
-        return;
+      if (type === 0) {
+        // the length stands in front of the payload and counts itself
+        size = (pos + 1 < pageEnd ? words[start] >>> 0 : 0) - 4;
+        start++;
       }
-      pos = start + ((size + 3) >> 2);
-      // here, since a double that is handed to a function costs an allocation
-      batch.time[batch.length] = scale === 1 ? time : Math.round(time * scale);
-      this.record(stream, batch, start, size);
+      const end = start + ((size + 3) >> 2);
+      if (size < 0 || end > pageEnd) {
+        stream.breakPage(size < 0 ? 'an event has no length' : 'an event reaches beyond its page');
+        pos = pageEnd;
+        continue;
+      }
+      time += delta;
+      stream.time = time;
+      stream.due = scale === 1 ? time : Math.round(time * scale);
+      stream.start = start;
+      stream.size = size;
+      stream.pos = end;
+      return true;
     }
-    stream.time = time;
-    stream.pos = pos;
-    if (pos < pageEnd && batch.length < batch.capacity) stream.breakPage('an event has no length');
   }
 
-  /** One record: `size` bytes at the word `start`; its time is in the batch already. */
-  private record(stream: CpuStream, batch: Batch, start: number, size: number): void {
-    if (stream.missed !== 0) {
-      batch.gaps.push({ at: batch.length, events: stream.missed });
-      stream.missed = 0;
-    }
+  /** The record that is due. */
+  private record(stream: CpuStream): void {
+    const { words, start, size } = stream;
     if (size < 4) {
       stream.note('an event has no type');
       return;
     }
-    const { words } = stream;
     const head = words[start];
     const id = this.little ? head & 0xffff : head >>> 16;
     const plan = this.plans[(this.planOf[id] || this.prepare(id)) - 1];
@@ -118,23 +147,32 @@ export class Decoder {
     const context = flags & 0x58 ? (flags & 0x40 ? 3 : flags & 0x08 ? 2 : 1) : 0;
     const pid = plan.pid < 0 ? -1 : words[start + plan.pid];
     if (plan.stack !== 'no') {
-      if (plan.stack === 'kernel') this.attachStack(stream, batch, plan, start, size, context, pid);
+      if (plan.stack === 'kernel') this.attachStack(stream, plan, context, pid);
       return;
     }
-    const row = batch.length++;
-    batch.stack[row] = 0;
+    const { events, tables } = this;
     if (pid !== stream.lastPid || stream.lastWho < 0) {
       stream.lastPid = pid;
-      stream.lastWho = this.tables.whos.intern(stream.cpu, pid, this.names.of(pid));
+      stream.lastWho = tables.whos.intern(stream.cpu, pid, this.names.of(pid));
     }
-    batch.who[row] = stream.lastWho;
-    if (plan.pfn < 0) {
-      const handle = this.tables.extras.add(stream.record(start, size));
-      batch.page[row] = handle < 0 ? -1 : -2 - handle;
-    } else batch.page[row] = this.pageOf(words, start, plan);
-    batch.shape[row] = this.tables.shapes.intern(words, start, plan);
-    batch.openAt[context] = row;
-    batch.openPid[context] = pid;
+    const row = events.length;
+    if (row === events.capacity) events.reserve(row * 2);
+    events.length = row + 1;
+    events.time[row] = stream.due;
+    events.who[row] = stream.lastWho;
+    events.shape[row] = tables.shapes.intern(words, start, plan);
+    if (plan.pfn < 0) events.setExtra(row, tables.extras.add(stream.record(start, size)));
+    else events.page[row] = this.pageOf(words, start, plan);
+    if (stream.missed !== 0) this.gap(stream, row);
+    stream.lastRow = row;
+    stream.openRow[context] = row;
+    stream.openPid[context] = pid;
+  }
+
+  /** Events are missing between the CPU's last one and `row`. */
+  private gap(stream: CpuStream, row: number): void {
+    this.lose({ cpu: stream.cpu, after: stream.lastRow, before: row, events: stream.missed });
+    stream.missed = 0;
   }
 
   private pageOf(words: Int32Array, start: number, plan: Plan): number {
@@ -146,46 +184,37 @@ export class Decoder {
   }
 
   /** A stack belongs to the latest event of the same CPU, context and task that has none yet. */
-  private attachStack(
-    stream: CpuStream,
-    batch: Batch,
-    plan: Plan,
-    start: number,
-    size: number,
-    context: number,
-    pid: number,
-  ): void {
-    const row = batch.openAt[context];
-    if (row === Batch.NONE || batch.openPid[context] !== pid || plan.frame < 0) {
+  private attachStack(stream: CpuStream, plan: Plan, context: number, pid: number): void {
+    const row = stream.openRow[context];
+    if (row === UNSEEN && plan.frame >= 0) {
+      this.deferred.push({ cpu: stream.cpu, context, pid, stack: this.stackOf(stream, plan) });
+      return;
+    }
+    if (row < 0 || stream.openPid[context] !== pid || plan.frame < 0) {
       this.orphanStacks++;
       return;
     }
-    batch.openAt[context] = Batch.NONE;
-    const stack = 1 + this.stackOf(stream.words, start, size, plan);
-    if (row >= 0) batch.stack[row] = stack;
-    else batch.late.push({ context, stack });
+    stream.openRow[context] = -1;
+    this.events.setStack(row, this.stackOf(stream, plan));
   }
 
-  private stackOf(words: Int32Array, start: number, size: number, plan: Plan): number {
-    const { little } = this;
+  private stackOf({ words, start, size }: CpuStream, plan: Plan): number {
     const wide = plan.word === 8;
     const room = Math.max(0, Math.floor((size - plan.frame * 4) / plan.word));
     // 5.10 has no reliable size in every configuration: the record bounds it
     const claimed = plan.frames < 0 ? room : words[start + plan.frames] >>> 0;
     const frames = Math.min(claimed, room);
+    const from = start + plan.frame;
     const { table } = this.tables.stacks;
-    const scratch = table.room(frames * 2);
-    let count = 0;
-    for (let n = 0, at = start + plan.frame; n < frames; n++, at += wide ? 2 : 1) {
-      const first = words[at];
-      const second = wide ? words[at + 1] : 0;
-      const low = little || !wide ? first : second;
-      const high = little || !wide ? second : first;
-      if (low === -1 && (high === -1 || !wide)) break;
-      scratch[count++] = low;
-      scratch[count++] = high;
+    if (wide && this.little) return table.intern(words, from, pairsBefore(words, from, frames));
+    const pairs = table.room(frames * 2);
+    for (let n = 0; n < frames; n++) {
+      const first = words[wide ? from + 2 * n : from + n];
+      const second = wide ? words[from + 2 * n + 1] : 0;
+      pairs[2 * n] = wide ? second : first;
+      pairs[2 * n + 1] = wide ? first : first === -1 ? -1 : 0;
     }
-    return table.intern(count);
+    return table.intern(pairs, 0, pairsBefore(pairs, 0, frames));
   }
 
   /** Makes the plan of an event id that was not met before; 1 + its place. */
@@ -213,4 +242,16 @@ export class Decoder {
     }
     return [];
   }
+}
+
+/** Nanoseconds of a tick of the clock, where the file has ticks and says so; else 1. */
+export function scaleOf({ tsc }: DatFile): number {
+  return tsc && tsc.mult > 0 ? tsc.mult / 2 ** tsc.shift : 1;
+}
+
+/** Words of the address pairs from `at` on, at most `pairs`, that stand before the end mark of all ones. */
+function pairsBefore(words: Int32Array, at: number, pairs: number): number {
+  let count = 0;
+  while (count < 2 * pairs && (words[at + count] !== -1 || words[at + count + 1] !== -1)) count += 2;
+  return count;
 }

@@ -91,53 +91,63 @@ export class ByteInterner {
 /** Sequences of 32-bit words to ids and back: the stacks. */
 export class WordInterner {
   private readonly slots = new Slots();
-  private data = new Uint32Array(1024);
+  private data = new Int32Array(1024);
   private starts = new Uint32Array(64);
+  private scratch = new Int32Array(256);
   size = 0;
-  /** what the caller fills before `intern()`; grows by `room` */
-  scratch = new Uint32Array(256);
 
-  /** Makes `scratch` hold at least `words`. */
-  room(words: number): Uint32Array {
+  /** An array of at least `words`, for callers who have to put a sequence together first. */
+  room(words: number): Int32Array {
     if (words > this.scratch.length) this.scratch = grown(this.scratch, words);
     return this.scratch;
   }
 
-  /** The id of `scratch[0, count)`. */
-  intern(count: number): number {
-    const words = this.scratch;
+  /** The id of `words[from, from + count)`. */
+  intern(words: Int32Array, from: number, count: number): number {
+    const { slots, data, starts } = this;
+    // two chains that do not wait for each other: of addresses the lower and the upper halves
     let hash = 0x811c9dc5 ^ count;
-    for (let at = 0; at < count; at++) hash = Math.imul(hash ^ words[at], 0x01000193) ^ (hash >>> 13);
-    hash ^= hash >>> 16;
-    const mask = this.slots.ids.length - 1;
-    let slot = hash & mask;
+    let other = 0;
+    const end = from + count;
+    for (let at = from; at + 1 < end; at += 2) {
+      hash = Math.imul(hash ^ words[at], 0x9e3779b1);
+      other = Math.imul(other, 31) + words[at + 1];
+    }
+    if (count & 1) hash = Math.imul(hash ^ words[end - 1], 0x9e3779b1);
+    hash ^= Math.imul(other, 0x85ebca6b) ^ (hash >>> 15);
+    const mask = slots.ids.length - 1;
+    let slot = (hash ^ (hash >>> 13)) & mask;
     for (;;) {
-      const id = this.slots.ids[slot];
-      if (id === NO_SLOT) return this.add(slot, hash, count);
-      if (this.slots.hashes[slot] === hash && this.same(id, count)) return id;
+      const id = slots.ids[slot];
+      if (id === NO_SLOT) return this.add(slot, hash ^ (hash >>> 13), words, from, count);
+      const start = starts[id];
+      if (starts[id + 1] - start === count) {
+        let at = 0;
+        while (at < count && data[start + at] === words[from + at]) at++;
+        if (at === count) return id;
+      }
       slot = (slot + 1) & mask;
     }
   }
 
   /** The words of an id; a view, not a copy. */
   words(id: number): Uint32Array {
-    if (id < 0 || id >= this.size) return this.data.subarray(0, 0);
-    return this.data.subarray(this.starts[id], this.starts[id + 1]);
+    const known = id >= 0 && id < this.size;
+    const [from, to] = known ? [this.starts[id], this.starts[id + 1]] : [0, 0];
+    return new Uint32Array(this.data.buffer, from * 4, to - from);
   }
 
-  private same(id: number, count: number): boolean {
-    const start = this.starts[id];
-    if (this.starts[id + 1] - start !== count) return false;
-    for (let at = 0; at < count; at++) if (this.data[start + at] !== this.scratch[at]) return false;
-    return true;
+  /** All sequences behind each other; that of an id begins at `starts[id]`. */
+  contents(): { words: Int32Array; starts: Uint32Array } {
+    return { words: this.data.slice(0, this.starts[this.size]), starts: this.starts.slice(0, this.size + 1) };
   }
 
-  private add(slot: number, hash: number, count: number): number {
+  private add(slot: number, hash: number, words: Int32Array, from: number, count: number): number {
     const id = this.size++;
     const start = this.starts[id];
     if (start + count > this.data.length) this.data = grown(this.data, start + count);
     if (id + 2 > this.starts.length) this.starts = grown(this.starts, id + 2);
-    this.data.set(this.scratch.subarray(0, count), start);
+    this.data.set(words.subarray(from, from + count), start);
     this.starts[id + 1] = start + count;
     this.slots.put(slot, hash, id);
     return id;

@@ -3,13 +3,13 @@
  * trace.dat to columns: opens the file, chooses the ring buffer, merges the CPUs by time (ties by CPU number, as the kernel's
  * own `trace` file does) and decodes each record once, straight into its row.
  */
-import { Batch } from './batch.js';
 import { Columns } from './columns.js';
 import { CpuStream, type Origin } from './cpu-stream.js';
 import { openDat } from './dat.js';
 import type { CpuArea, DatBuffer, DatFile } from './dat-parts.js';
 import { Decoder, Tables } from './decode.js';
 import type { ByteInterner } from './intern.js';
+import { append, endSeam, fits, type Seam, type SliceData, seamOf } from './join.js';
 import { SymbolTable } from './kallsyms.js';
 import { merge } from './merge.js';
 import {
@@ -22,6 +22,8 @@ import {
   type ReadOptions,
   type Recording,
 } from './recording.js';
+import { SHAPE_WORDS } from './shapes.js';
+import { type Slice, slicesOf } from './slices.js';
 import type { Source } from './source.js';
 
 /** Reads a trace.dat; undefined (with notes) where nothing at all can be read. */
@@ -31,12 +33,10 @@ export function* readDat(
   notes: Notes,
   options: ReadOptions,
 ): Reading<Recording | undefined> {
-  const file = openDat(source, codecs, notes);
-  if (!file) return undefined;
-  const chosen = chooseBuffer(file, options.buffer);
-  const reader = new DatReader(file, chosen, options);
-  yield* reader.run();
-  return recordingOf(file, chosen, reader);
+  const reader = DatReader.open(source, codecs, notes, options);
+  if (!reader) return undefined;
+  yield* reader.read();
+  return reader.recording();
 }
 
 const bytesOf = (buffer: DatBuffer): number => buffer.areas.reduce((sum, { size }) => sum + size, 0);
@@ -55,60 +55,156 @@ function chooseBuffer(file: DatFile, name: string | undefined): DatBuffer | unde
   return file.buffers.reduce((best, buffer) => (bytesOf(buffer) > bytesOf(best) ? buffer : best));
 }
 
-/** Decodes the chosen buffer; its results are read off when it is done. */
-class DatReader {
+/** Decodes one buffer of a file, all of it or slices of it. */
+export class DatReader {
   readonly tables = new Tables();
   readonly events = new Columns(this.tables.shapes, this.tables.whos, this.tables.pages);
   readonly losses: Loss[] = [];
   readonly decoder: Decoder;
   readonly origin: Origin;
+  private readonly readable: boolean;
+  private readonly usable: CpuArea[];
+  /** the CPUs at the end of what was read */
+  private seams: Seam[] = [];
+  private readonly notesBefore: number;
+  /** how much of it was read when that was last asked, 0 to 1 */
+  private share = 0;
+  private stopped = false;
   lost = 0;
   lostUnknown = 0;
 
-  constructor(
+  private constructor(
     private readonly file: DatFile,
     private readonly buffer: DatBuffer | undefined,
     private readonly options: ReadOptions,
   ) {
-    this.decoder = new Decoder(file, this.tables);
+    this.decoder = new Decoder(file, this.tables, this.events, (loss) => this.addLoss(loss));
     this.origin = { known: false, high: 0, low: 0, budget: (64 << 20) + 256 * file.source.size };
+    this.readable = buffer !== undefined && isReadable(file, buffer);
+    this.usable = buffer && this.readable ? usableAreas(file, buffer) : [];
+    this.notesBefore = file.notes.list.length;
   }
 
-  *run(): Reading<void> {
-    const { buffer, file, decoder, options } = this;
-    if (!buffer) return;
-    if (!(buffer.pageSize >= 64 && buffer.pageSize <= 1 << 26 && buffer.pageSize % 4 === 0)) {
-      file.notes.add('RZ3002', `sub-buffers of ${buffer.pageSize} bytes are not possible`);
-      return;
+  /** Undefined, with notes, where nothing at all can be read. */
+  static open(source: Source, codecs: Codecs, notes: Notes, options: ReadOptions): DatReader | undefined {
+    const file = openDat(source, codecs, notes);
+    return file && new DatReader(file, chooseBuffer(file, options.buffer), options);
+  }
+
+  /** Bytes of events in the file. */
+  get size(): number {
+    return this.usable.reduce((sum, { size }) => sum + size, 0) * (this.buffer?.compressed ? PACKED : 1);
+  }
+
+  /** Cuts what there is into slices with these shares of it; undefined where it has to be read in one piece. */
+  slices(shares: readonly number[]): Slice[] | undefined {
+    const { file, buffer, usable, origin } = this;
+    return buffer && slicesOf(file, buffer, usable, shares, origin.budget);
+  }
+
+  /** Reads everything, or one slice. */
+  *read(slice?: Slice): Reading<void> {
+    const { buffer, file, decoder, options, usable, origin, events } = this;
+    if (!buffer || usable.length === 0) return;
+    events.reserve(roomFor(usable, buffer, file.source.size));
+    if (slice && slice.from > Number.NEGATIVE_INFINITY) {
+      Object.assign(origin, { known: true, high: slice.high, low: slice.low });
     }
-    const usable = usableAreas(file, buffer);
-    this.events.reserve(roomFor(usable, buffer, file.source.size));
-    const streams = usable.map((area) => new CpuStream(file, buffer, area, this.origin));
-    const lanes = streams.map((stream) => ({
-      cpu: stream.cpu,
-      batch: new Batch(Math.min(Batch.SIZE, Math.max(16, Math.floor(stream.length / 4)))),
-      refill: (batch: Batch) => decoder.fill(stream, batch),
-      missedAtEnd: () => stream.missed,
-    }));
-    const done = () => streams.reduce((sum, { offset, begin }) => sum + offset - begin, 0);
+    const streams = usable.map((area) => new CpuStream(file, buffer, area, origin));
+    for (const [at, stream] of streams.entries()) this.enter(stream, slice, at);
+    const begin = streams.reduce((sum, { offset }) => sum + offset, 0);
     const total = usable.reduce((sum, { size }) => sum + size, 0);
-    const steps = merge(lanes, this.events, (loss) => this.addLoss(loss));
+    const share = () => Math.min(1, (streams.reduce((sum, { offset }) => sum + offset, 0) - begin) / total);
+    const steps = merge(streams, decoder, events, slice?.until ?? Number.POSITIVE_INFINITY);
     for (let step = steps.next(); !step.done; ) {
-      options.progress?.(Math.min(done(), total), total);
+      this.share = share();
+      options.progress?.(this.share * total, total);
       const stop = yield;
-      if (stop) this.interrupted(done() / total);
+      if (stop) this.interrupted(share());
       step = steps.next(stop);
     }
-    decoder.finish();
-    this.events.trim();
-    const read = new Set(usable.map(({ cpu }) => cpu));
-    for (const { cpu, size } of buffer.areas) {
-      if (size === 0 || read.has(cpu)) continue;
-      this.addLoss({ cpu, after: -1, before: this.events.length, events: -1 });
+    for (const [at, stream] of streams.entries()) endSeam(this.seams[at], stream);
+  }
+
+  /** Goes to the first record of a CPU that is to be read. */
+  private enter(stream: CpuStream, slice: Slice | undefined, at: number): void {
+    const { decoder } = this;
+    const place = slice?.places[at];
+    const from = slice?.from ?? Number.NEGATIVE_INFINITY;
+    if (place && from > Number.NEGATIVE_INFINITY) stream.startAt(place);
+    decoder.advance(stream);
+    while (!stream.over && stream.due < from) {
+      // what was missing there is the business of the slice before
+      stream.missed = 0;
+      decoder.advance(stream);
     }
+    this.seams.push(seamOf(stream, stream.position()));
+  }
+
+  /** What was read, for another thread to adopt. Not to be used any more afterwards. */
+  data(): SliceData {
+    const { events, tables, decoder, losses, seams, origin, file } = this;
+    decoder.finish();
+    const stacks = tables.stacks.table.contents();
+    return {
+      ...events.contents(),
+      shapes: tables.shapes.words.slice(0, tables.shapes.size * SHAPE_WORDS),
+      whos: tables.whos.contents(),
+      pfns: tables.pages.pfn.slice(0, tables.pages.size),
+      stackWords: stacks.words,
+      stackStarts: stacks.starts,
+      extras: tables.extras.contents(),
+      kinds: tables.kinds,
+      losses,
+      orphanStacks: decoder.orphanStacks,
+      deferred: decoder.deferred,
+      seams,
+      high: origin.high,
+      low: origin.low,
+      noted: file.notes.list.length > this.notesBefore,
+    };
+  }
+
+  /** Nothing was found that one reading would have told about, and it was not interrupted. */
+  get plain(): boolean {
+    return this.file.notes.list.length === this.notesBefore;
+  }
+
+  /** Puts the next slice behind what is here; false, with nothing done, where the two do not fit. */
+  adopt(slice: SliceData): boolean {
+    const { events, tables, decoder, seams, origin } = this;
+    if (!this.plain || slice.high !== origin.high || slice.low !== origin.low || !fits(seams, slice)) return false;
+    for (const loss of append(slice, events, tables, decoder, seams)) this.addLoss(loss);
+    return true;
+  }
+
+  /** What was read. */
+  recording(): Recording {
+    const { file, decoder, events, usable, seams, buffer } = this;
+    decoder.finish();
+    events.trim();
+    for (const { cpu, missedAfter, lastRow } of this.stopped ? [] : seams) {
+      if (missedAfter !== 0) this.addLoss({ cpu, after: lastRow, before: events.length, events: missedAfter });
+    }
+    const read = new Set(usable.map(({ cpu }) => cpu));
+    for (const { cpu, size } of this.readable ? (buffer?.areas ?? []) : []) {
+      if (size === 0 || read.has(cpu)) continue;
+      this.addLoss({ cpu, after: -1, before: events.length, events: -1 });
+    }
+    return recordingOf(file, buffer, this);
+  }
+
+  /** There was more, and it is not read. */
+  stop(): void {
+    this.interrupted(this.share);
+  }
+
+  get isStopped(): boolean {
+    return this.stopped;
   }
 
   private interrupted(share: number): void {
+    this.stopped = true;
     this.file.notes.add('RZ3030', interruptedText(this.events.length, share));
     this.addLoss({ cpu: -1, after: this.events.length - 1, before: this.events.length, events: -1 });
   }
@@ -119,6 +215,15 @@ class DatReader {
     if (this.losses.length < 100_000) this.losses.push(loss);
   }
 }
+
+function isReadable({ notes }: DatFile, { pageSize }: DatBuffer): boolean {
+  if (pageSize >= 64 && pageSize <= 1 << 26 && pageSize % 4 === 0) return true;
+  notes.add('RZ3002', `sub-buffers of ${pageSize} bytes are not possible`);
+  return false;
+}
+
+/** by how much events are compressed, about */
+const PACKED = 10;
 
 /** About as many events as there can be: memory that stays unwritten costs nothing, growing costs a copy. */
 function roomFor(areas: readonly CpuArea[], { compressed }: DatBuffer, fileSize: number): number {
@@ -198,7 +303,8 @@ function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
     return entry;
   };
   const reads = new Float64Array(events.whos.size);
-  for (let row = 0; row < events.length; row++) reads[events.who[row]]++;
+  const { who: whoOf, length } = events;
+  for (let row = 0; row < length; row++) reads[whoOf[row]]++;
   for (let who = 0; who < reads.length; who++) at(events.whos.cpu[who]).read += reads[who];
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];

@@ -398,8 +398,10 @@ export class TextReader {
   }
 
   private endStack(): void {
-    if (this.inStack && this.stackRow >= 0 && (this.frames > 0 || !this.prefix.perf))
-      this.events.setStack(this.stackRow, this.stacks.table.intern(this.frames));
+    if (this.inStack && this.stackRow >= 0 && (this.frames > 0 || !this.prefix.perf)) {
+      const { table } = this.stacks;
+      this.events.setStack(this.stackRow, table.intern(table.room(0), 0, this.frames));
+    }
     this.inStack = false;
   }
 

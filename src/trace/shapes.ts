@@ -35,6 +35,11 @@ export interface Places {
 
 /** Distinct contents. */
 export class Shapes {
+  /** Those that another thread found: to be looked up. */
+  static over(words: Int32Array, size: number): Shapes {
+    return Object.assign(new Shapes(), { words, size });
+  }
+
   size = 0;
   /** `SHAPE_WORDS` a shape */
   words = new Int32Array(SHAPE_WORDS * 64);
@@ -93,6 +98,11 @@ export class Shapes {
 
 /** Distinct (CPU, task, name of the task). */
 export class Whos {
+  /** Those that another thread found: to be looked up. */
+  static over(contents: ReturnType<Whos['contents']>): Whos {
+    return Object.assign(new Whos(), contents, { size: contents.pid.length });
+  }
+
   size = 0;
   cpu = new Uint16Array(64);
   pid = new Int32Array(64);
@@ -111,6 +121,12 @@ export class Whos {
       if (slots.hashes[slot] === hash && this.cpu[id] === cpu && this.pid[id] === pid && this.comm[id] === comm)
         return id;
     }
+  }
+
+  /** All of them, by number. */
+  contents(): { cpu: Uint16Array; pid: Int32Array; comm: Int32Array } {
+    const { size, cpu, pid, comm } = this;
+    return { cpu: cpu.slice(0, size), pid: pid.slice(0, size), comm: comm.slice(0, size) };
   }
 
   private add(slot: number, hash: number, cpu: number, pid: number, comm: number): number {
