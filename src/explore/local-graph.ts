@@ -84,13 +84,14 @@ class Explorer {
   readonly #linked: LinkedScenario;
   readonly #task: LinkedTask;
   readonly #elementsOf: ElementsOf;
-  /** per pc the locals that may be anything there; grows */
+  /** per pc the locals that may be anything there; grows, and while it does the spots found are not the last word */
   readonly #unknown: Set<LocalId>[];
   readonly #keys: readonly (readonly LocalId[])[];
   readonly #spots: Spot[] = [{ pc: 0, values: [], next: [], touched: new Map(), mains: new Set(), chooses: false }];
   readonly #ids = new Map<string, number>([['0:', 0]]);
   readonly #pending: number[] = [];
   readonly #regions: (Region | undefined)[];
+  readonly #meetings: (ReadonlySet<number> | undefined)[] = [];
   /** per pc and local the values seen */
   readonly #seen = new Map<string, Set<number>>();
 
@@ -118,13 +119,11 @@ class Explorer {
   }
 
   #spotAt(pc: number, known: Known): number {
+    const unknown = this.#unknown[pc];
     const values = this.#keys[pc].map((local) => {
       const value = known.get(local);
-      if (value === undefined || this.#isTooMany(pc, local, value)) {
-        this.#unknown[pc].add(local);
-        return 0;
-      }
-      return value;
+      if (value === undefined || this.#isTooMany(pc, local, value)) unknown.add(local);
+      return unknown.has(local) ? Number.NaN : (value ?? 0);
     });
     const key = `${pc}:${values.join()}`;
     let id = this.#ids.get(key);
@@ -151,20 +150,37 @@ class Explorer {
     return region;
   }
 
+  /** The parts of a step where ways meet. */
+  #meets(pc: number, { next }: Region): ReadonlySet<number> {
+    const known = this.#meetings[pc];
+    if (known) return known;
+    const found = new Set<number>();
+    const seen = new Set<number>();
+    for (const to of next.flat()) (seen.has(to) ? found : seen).add(to);
+    this.#meetings[pc] = found;
+    return found;
+  }
+
   /** Follows every way that the step can go. */
   #step(spot: Spot): void {
     const region = this.#region(spot.pc);
     const next = new Set<number>();
     const seen = new Set<string>();
-    const known = new Map(this.#keys[spot.pc].map((local, i) => [local, spot.values[i]]));
+    const meets = this.#meets(spot.pc, region);
+    const known = new Map<LocalId, number>();
+    this.#keys[spot.pc].forEach((local, i) => {
+      if (!Number.isNaN(spot.values[i])) known.set(local, spot.values[i]);
+    });
     const pending: { at: number; known: Map<LocalId, number> }[] = [{ at: 0, known }];
     let left = PATIENCE;
     for (let one = pending.pop(); one; one = pending.pop()) {
       // what goes on for so long is followed without values
       if (left-- <= 0) one.known.clear();
-      const key = `${one.at} ${[...one.known].sort(([a], [b]) => a - b).join()}`;
-      if (seen.has(key)) continue;
-      seen.add(key);
+      if (meets.has(one.at)) {
+        const key = `${one.at} ${[...one.known].sort(([a], [b]) => a - b).join()}`;
+        if (seen.has(key)) continue;
+        seen.add(key);
+      }
       const part = region.parts[one.at];
       const { op } = this.#task.graph.nodes[part.node];
       if (part.kind === 'exit') {
@@ -184,8 +200,7 @@ class Explorer {
 
   /** @returns which ways on an operation leaves, and what is known there */
   #ways(spot: Spot, node: NodeId, op: Op, known: Map<LocalId, number>): { way: number; more: Map<LocalId, number> }[] {
-    const on = (dst: LocalId, value: number | undefined) => {
-      const more = new Map(known);
+    const on = (dst: LocalId, value: number | undefined, more = known) => {
       if (value === undefined) more.delete(dst);
       else more.set(dst, value);
       return { way: 0, more };
@@ -197,7 +212,7 @@ class Explorer {
         const count = this.#constant(op.count, known);
         spot.chooses ||= op.count.op !== 'const' || count !== 1;
         if (count === undefined || count > MANY) return [on(op.dst, undefined)];
-        return Array.from({ length: Math.max(0, count) }, (_, i) => on(op.dst, i));
+        return Array.from({ length: Math.max(0, count) }, (_, i) => on(op.dst, i, new Map(known)));
       }
       case 'load':
         return [on(op.dst, this.#loaded(op.cell, this.#touch(spot, node, op.cell, known)))];
