@@ -43,13 +43,27 @@ describe('without reductions', () => {
   });
 });
 
-it.each(named.filter(({ error }) => error !== undefined))(
-  'as in Spin, an error: $of',
-  ({ protocol, sizes, violation }) => {
-    const found = check(protocolModel(protocol, sizes));
-    expect({ verdict: found.verdict, violation: found.violation?.name }).toEqual({ verdict: 'violated', violation });
-  },
-);
+describe('with reductions', () => {
+  it.each([
+    { protocol: 'refcount' as const, sizes: { NPAGES: 2, NTHREADS: 3 }, states: 346 },
+    { protocol: 'daxtruncate' as const, sizes: {}, states: 30_789 },
+    { protocol: 'migrate' as const, sizes: {}, states: 21_757 },
+  ])('$protocol $sizes has $states states left, and the same verdict', ({ protocol, sizes, states }) => {
+    const found = check(protocolModel(protocol, sizes, true));
+    expect(found.verdict).toBe(protocol === 'refcount' ? 'violated' : 'holds');
+    expect(found.states).toBe(states);
+  });
+});
+
+describe.each([{ reductions: false }, { reductions: true }])('with reductions: $reductions', ({ reductions }) => {
+  it.each(named.filter(({ error }) => error !== undefined))(
+    'as in Spin, an error: $of',
+    ({ protocol, sizes, violation }) => {
+      const found = check(protocolModel(protocol, sizes, reductions));
+      expect({ verdict: found.verdict, violation: found.violation?.name }).toEqual({ verdict: 'violated', violation });
+    },
+  );
+});
 
 it('refuses a size that a protocol does not have', () => {
   expect(() => scenarioOf('refcount', { NPAGE: 2 })).toThrow('refcount has no size NPAGE');

@@ -8,16 +8,18 @@
  */
 import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { evaluate } from './code.js';
 import { bitOf, type ColumnPlace, type Encoding, elementsOf } from './encode.js';
+import type { Places } from './places.js';
 import type { Symmetry } from './symmetry.js';
 import { type Meaning, PLAIN, rowOf, type Uses } from './symmetry-map.js';
 
 export interface Canonical {
-  /** Brings the state whose words begin at `at` into its canonical form. */
-  apply(words: Int32Array, at: number): void;
-  /** The same; @returns task before -> the task that it is then */
-  permute(words: Int32Array, at: number): Int32Array;
+  /** how many exchanges of neighbours one state can need at most */
+  exchangesMax: number;
+  /** name -> text; `sort` (count): sorts the tasks of so many successors, and notes the exchanges made in the last one */
+  texts(places: Places): Map<string, string>;
+  /** the two tasks that change places in each exchange, by its number as it is noted */
+  exchanges: readonly (readonly [number, number])[];
 }
 
 /** Where an element lies. */
@@ -47,21 +49,49 @@ export function canonicalForm(
   if (classes.length === 0) return undefined;
   const rows = rowsOf(linked, encoding, uses);
   const names = namesIn(linked, encoding, uses);
-  const sorters = classes.map((group) => new Sorter(group, encoding, rows, names));
-  const lines = sorters.map((sorter, k) => {
-    const disorder = sorter.words.slice(1).map((word, i) => {
-      const [a, b] = [`n[o + ${sorter.words[i]}]`, `n[o + ${word}]`];
-      return `${a} > ${b} || ${a} === ${b} && K[${k}].isAfter(n, o, ${i}, ${i + 1})`;
-    });
-    return `if (${disorder.join('\n|| ')}) K[${k}].sort(n, o);`;
-  });
-  const [apply] = evaluate<Canonical['apply']>([`(n, o) => {\n${lines.join('\n')}\n}`], sorters);
-  const permute = (words: Int32Array, at: number): Int32Array => {
-    for (const sorter of sorters) sorter.sort(words, at);
-    // a task is in one class at most
-    return Int32Array.from(encoding.tasks, (_, task) => sorters.reduce((now, { to }) => to[now], task));
+  const pairs = classes.flatMap((group) =>
+    group.slice(1).map((task, i) => new Neighbours(group[i], task, encoding, rows, names)),
+  );
+  const exchangesMax = classes.reduce((sum, { length }) => sum + (length * (length - 1)) / 2, 0);
+  const texts = (p: Places): Map<string, string> => {
+    const found = new Map(
+      pairs.flatMap((pair, i) => [
+        [`isAfter${i}`, pair.isAfter()],
+        [
+          `exchange${i}`,
+          pair.exchange(`M[${p.exchanged}] = M[${p.exchanged}] + 1; M[${p.exchanged} + M[${p.exchanged}]] = ${i};`),
+        ],
+      ]),
+    );
+    return found.set('sort', sortText(p, classes));
   };
-  return { apply, permute };
+  return { exchangesMax, texts, exchanges: pairs.map(({ one, other }) => [one, other]) };
+}
+
+/** Each task goes to the left for as long as the one there belongs after it. */
+function sortText(p: Places, classes: readonly number[][]): string {
+  let first = 0;
+  const insertions = classes.flatMap(({ length }) => {
+    const begin = first;
+    first += length - 1;
+    return Array.from({ length: length - 1 }, (_, i) => {
+      const steps = Array.from({ length: i + 1 }, (__, back) => {
+        const pair = begin + i - back;
+        return `if (isAfter${pair}(n) === 0) break B${begin + i}; at = exchange${pair}(n);`;
+      });
+      return `B${begin + i}: { ${steps.join(' ')} }`;
+    });
+  });
+  return `(count) => {
+let k = 0, n = 0, at = 0;
+L0: for (;;) {
+  if (k === count) return 0;
+  n = ${p.states * 4} + k * ${p.stride * 4};
+  M[${p.exchanged}] = 0;
+  ${insertions.join('\n  ')}
+  k = k + 1;
+}
+}`;
 }
 
 /** @returns per task the elements that are its own, in one order */
@@ -103,127 +133,73 @@ function bitsOf(place: ColumnPlace, element: number): Bits {
   return { word: bit >>> 5, shift: bit & 31, mask: place.width === 32 ? -1 : 2 ** place.width - 1 };
 }
 
-/** Sorts the tasks of one class. */
-class Sorter {
-  /** first word of each task's block */
-  readonly words: number[];
-  /** task before the last sort -> task after */
-  readonly to: Int32Array;
-  readonly #tasks: readonly number[];
-  readonly #length: number;
-  readonly #rows: readonly (readonly Element[])[];
+/** Two tasks of a class, side by side in its order. */
+class Neighbours {
+  readonly one: number;
+  readonly other: number;
+  readonly #words: [number, number][];
+  readonly #rows: [Element, Element][];
   readonly #names: Names;
-  /** position in the class -> which task comes there */
-  readonly #order: number[];
-  readonly #blocks: Int32Array;
-  readonly #elements: Int32Array;
 
-  constructor(group: readonly number[], encoding: Encoding, rows: readonly Element[][], names: Names) {
-    this.#tasks = group;
-    this.words = group.map((task) => encoding.tasks[task].word);
-    this.#length = encoding.tasks[group[0]].words;
-    this.#rows = group.map((task) => rows[task]);
+  constructor(one: number, other: number, { tasks }: Encoding, rows: readonly Element[][], names: Names) {
+    assert(tasks[one].words === tasks[other].words, 'blocks of one class differ in length');
+    assert(rows[one].length === rows[other].length, 'what belongs to tasks of one class differs in size');
+    this.one = one;
+    this.other = other;
+    this.#words = Array.from({ length: tasks[one].words }, (_, k) => [tasks[one].word + k, tasks[other].word + k]);
+    this.#rows = rows[one].map((element, k) => [element, rows[other][k]]);
     this.#names = names;
-    this.#order = group.map((_, i) => i);
-    this.to = Int32Array.from(encoding.tasks, (_, task) => task);
-    this.#blocks = new Int32Array(group.length * this.#length);
-    this.#elements = new Int32Array(group.length * this.#rows[0].length);
-    assert(
-      group.every((task) => encoding.tasks[task].words === this.#length),
-      'blocks of one class differ in length',
-    );
-    assert(
-      this.#rows.every(({ length }) => length === this.#rows[0].length),
-      'what belongs to tasks of one class differs in size',
-    );
   }
 
-  /** @returns whether the task at position `i` of the class belongs after the one at `j` */
-  isAfter(n: Int32Array, at: number, i: number, j: number): boolean {
-    const [a, b] = [at + this.words[i], at + this.words[j]];
-    for (let k = 0; k < this.#length; k++) {
-      if (n[a + k] !== n[b + k]) return n[a + k] > n[b + k];
-    }
-    for (let k = 0; k < this.#rows[i].length; k++) {
+  /** (n): whether the first belongs after the second; by their blocks, by what is their own, and by who is named. */
+  isAfter(): string {
+    const lines = this.#words.map(([a, b]) => `if (n[${a}] !== n[${b}]) return n[${a}] > n[${b}];`);
+    for (const [x, y] of this.#rows) {
       // a name is no measure: it may be another in the same state with the tasks exchanged
-      if (this.#rows[i][k].meaning.kind !== 'plain') continue;
-      const x = read(n, at, this.#rows[i][k]);
-      const y = read(n, at, this.#rows[j][k]);
-      if (x !== y) return x > y;
+      if (x.meaning.kind === 'plain') lines.push(`a = ${read(x)}; b = ${read(y)}; if (a !== b) return a > b;`);
     }
-    const [one, other] = [this.#tasks[i], this.#tasks[j]];
     for (const element of this.#names.shared) {
-      const value = read(n, at, element);
-      const [x, y] = [isNamed(element, value, one), isNamed(element, value, other)];
-      if (x !== y) return x;
+      const [x, y] = [isNamed(element, this.one), isNamed(element, this.other)];
+      lines.push(`a = ${x}; b = ${y}; if (a !== b) return a;`);
     }
-    return false;
+    return `(n) => {\nlet a = 0, b = 0;\n${lines.join('\n')}\nreturn 0;\n}`;
   }
 
-  sort(n: Int32Array, at: number): void {
-    const order = this.#order;
-    for (let i = 0; i < order.length; i++) {
-      let to = i;
-      for (; to > 0 && this.isAfter(n, at, order[to - 1], i); to--) order[to] = order[to - 1];
-      order[to] = i;
-    }
-    this.#moveBlocks(n, at);
-    this.#moveRows(n, at);
-    order.forEach((from, i) => {
-      this.to[this.#tasks[from]] = this.#tasks[i];
-    });
-    for (const element of this.#names.shared) this.#rename(n, at, element);
-    for (const element of this.#names.own) this.#rename(n, at, element);
+  /** (n): exchanges them in all of the state. */
+  exchange(note: string): string {
+    const blocks = this.#words.map(([a, b]) => `a = n[${a}]; n[${a}] = n[${b}]; n[${b}] = a;`);
+    const rows = this.#rows.map(([x, y]) => `a = ${read(x)}; b = ${read(y)}; ${write(x, 'b')} ${write(y, 'a')}`);
+    const names = [...this.#names.shared, ...this.#names.own].map((element) => this.#rename(element));
+    return `(n) => {\nlet a = 0, b = 0;\n${[...blocks, ...rows, ...names, note].join('\n')}\nreturn 0;\n}`;
   }
 
-  #rename(n: Int32Array, at: number, element: Element): void {
-    const value = read(n, at, element);
-    const renamed = this.#renamed(element.meaning, value);
-    if (renamed !== value) write(n, at, element, renamed);
-  }
-
-  #moveBlocks(n: Int32Array, at: number): void {
-    const length = this.#length;
-    this.words.forEach((word, i) => {
-      for (let k = 0; k < length; k++) this.#blocks[i * length + k] = n[at + word + k];
-    });
-    this.words.forEach((word, i) => {
-      for (let k = 0; k < length; k++) n[at + word + k] = this.#blocks[this.#order[i] * length + k];
-    });
-  }
-
-  #moveRows(n: Int32Array, at: number): void {
-    const { length } = this.#rows[0];
-    this.#rows.forEach((row, i) => {
-      for (let k = 0; k < length; k++) this.#elements[i * length + k] = read(n, at, row[k]);
-    });
-    this.#rows.forEach((row, i) => {
-      for (let k = 0; k < length; k++) write(n, at, row[k], this.#elements[this.#order[i] * length + k]);
-    });
-  }
-
-  #renamed(meaning: Meaning, value: number): number {
+  #rename(element: Element): string {
+    const { meaning } = element;
+    if (meaning.kind === 'plain') return '';
     if (meaning.kind === 'number') {
-      const task = value - meaning.offset;
-      return task >= 0 && task < this.to.length ? this.to[task] + meaning.offset : value;
+      const [one, other] = [this.one + meaning.offset, this.other + meaning.offset].map(
+        (value) => value & element.mask,
+      );
+      return `a = ${read(element)}; if (a === ${one}) { ${write(element, String(other))} } else if (a === ${other}) { ${write(element, String(one))} }`;
     }
-    if (meaning.kind === 'plain') return value;
-    let renamed = value;
-    for (const task of this.#tasks) renamed &= ~(1 << task);
-    for (const task of this.#tasks) if ((value >>> task) & 1) renamed |= 1 << this.to[task];
-    return renamed;
+    const both = (1 << this.one) | (1 << this.other);
+    const differ = `(a >>> ${this.one} ^ a >>> ${this.other}) & 1`;
+    return `a = ${read(element)}; if ((${differ}) !== 0) { b = a ^ ${both}; ${write(element, 'b')} }`;
   }
 }
 
-function isNamed({ meaning }: Element, value: number, task: number): boolean {
-  if (meaning.kind === 'number') return value - meaning.offset === task;
-  return meaning.kind === 'set' && ((value >>> task) & 1) === 1;
+function isNamed(element: Element, task: number): string {
+  const { meaning, mask } = element;
+  if (meaning.kind === 'set') return `(${read(element)} >>> ${task}) & 1`;
+  return meaning.kind === 'number' ? `${read(element)} === ${(task + meaning.offset) & mask}` : '0';
 }
 
-function read(n: Int32Array, at: number, { word, shift, mask }: Bits): number {
-  return (n[at + word] >>> shift) & mask;
+function read({ word, shift, mask }: Bits): string {
+  if (mask === -1) return `n[${word}]`;
+  return `(n[${word}] >>> ${shift} & ${mask})`;
 }
 
-function write(n: Int32Array, at: number, { word, shift, mask }: Bits, value: number): void {
-  n[at + word] = (n[at + word] & ~(mask << shift)) | ((value & mask) << shift);
+function write({ word, shift, mask }: Bits, value: string): string {
+  if (mask === -1) return `n[${word}] = ${value};`;
+  return `n[${word}] = n[${word}] & ${~(mask << shift)} | (${value} & ${mask}) << ${shift};`;
 }

@@ -7,6 +7,8 @@ import { assert } from '../base/assert.js';
 import type { Move } from './batch.js';
 import { nextAlternative } from './code.js';
 import { OK } from './emit.js';
+import { Expander } from './expand.js';
+import { generate, makeGround } from './generate.js';
 import { type Model, pcOf } from './model.js';
 
 /**
@@ -14,26 +16,27 @@ import { type Model, pcOf } from './model.js';
  * @returns the steps of the run, by the tasks that take them from the model's first state on
  */
 export function concreteMoves(model: Model, moves: readonly Move[]): Move[] {
-  const { canonical, collapse } = model;
+  const { canonical, collapse, encoding } = model;
+  if (!canonical && !collapse) return [...moves];
+  const expander = new Expander(encoding, generate(model, makeGround(model, 'exact', 0), 0));
   const state = Int32Array.from(model.initial);
   const steps: Move[] = [];
   /** task in the canonical form -> task in the run */
-  let inRun = Array.from(model.encoding.tasks, (_, task) => task);
-  const follow = (): void => {
-    const now = [...inRun];
-    canonical?.permute(state, 0).forEach((to, from) => {
-      now[to] = inRun[from];
-    });
-    inRun = now;
+  const inRun = Array.from(encoding.tasks, (_, task) => task);
+  const sort = (): void => {
+    for (const exchange of expander.sort(state)) {
+      const [one, other] = canonical?.exchanges[exchange] ?? [0, 0];
+      [inRun[one], inRun[other]] = [inRun[other], inRun[one]];
+    }
   };
-  follow();
+  sort();
   moves.forEach(({ task, alternative }, i) => {
     steps.push({ task: inRun[task], alternative });
     const outcome = take(model, state, { task, alternative });
     assert(outcome === OK || i === moves.length - 1, 'a path cannot be walked again');
     if (outcome !== OK) return;
-    collapse?.run(state, (alone) => steps.push({ task: inRun[alone], alternative: 0 }));
-    follow();
+    expander.settle(state, (alone) => steps.push({ task: inRun[alone], alternative: 0 }));
+    sort();
   });
   return steps;
 }

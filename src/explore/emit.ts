@@ -210,6 +210,7 @@ class Unit implements Flow {
     const { op } = this.#nodes[id];
     if (op.op !== 'choose') return [];
     this.#locals.add(op.dst);
+    if (op.count.op === 'const' && op.count.value === 1) return [`v${op.dst} = 0;`];
     const count = printer.value(op.count);
     const site = this.#site(id, 'choice', '');
     const isSafe = op.count.op === 'const' && op.count.value > 0;
@@ -259,7 +260,8 @@ class Unit implements Flow {
   }
 }
 
-function unpack(slot: LocalSlot): string {
+/** @returns the text of what a slot of a state holds */
+export function unpack(slot: LocalSlot): string {
   const word = `n[${slot.word}]`;
   if (slot.bits === 32) return word;
   if (slot.signed) return `${word} << ${32 - slot.shift - slot.bits} >> ${32 - slot.bits}`;

@@ -6,9 +6,8 @@
  */
 import { assert } from '../base/assert.js';
 import { BATCH, type Batch, BLOCK, TASK_BITS } from './batch.js';
-import type { Canonical } from './canonical.js';
 import { generateWhole, type Whole } from './code.js';
-import type { Collapse } from './collapse.js';
+import { ENDLESS, PAUSED } from './collapse.js';
 import { FULL } from './drive.js';
 import type { Encoding } from './encode.js';
 import type { Generated } from './generate.js';
@@ -16,16 +15,12 @@ import type { Generated } from './generate.js';
 export class Expander {
   readonly batch: Batch;
   readonly #generated: Generated;
-  readonly #canonical: Canonical | undefined;
-  readonly #collapse: Collapse | undefined;
   readonly #whole: Whole;
   readonly #words: number;
 
-  constructor({ words, tasks }: Encoding, generated: Generated, canonical?: Canonical, collapse?: Collapse) {
+  constructor({ words, tasks }: Encoding, generated: Generated) {
     assert(tasks.length < 1 << TASK_BITS, 'too many tasks');
     this.#generated = generated;
-    this.#canonical = canonical;
-    this.#collapse = collapse;
     this.#whole = generateWhole(words);
     this.#words = words;
     const { memory, places } = generated;
@@ -82,19 +77,58 @@ export class Expander {
     batch.count = memory[places.resume + 4];
     batch.violations = memory[places.violation];
     batch.violation = batch.violations > 0 ? this.#violation() : undefined;
-    if (this.#collapse) {
-      for (let k = 0; k < batch.count; k++) this.#collapse.runAt(batch.words, k * batch.stride);
-    }
+    memory[places.settled] = 0;
+    this.#settle();
     this.#finish();
     return outcome === FULL;
+  }
+
+  /**
+   * Changes a state to the one after all steps that are taken alone.
+   * @param onStep gets the task of each step, in order
+   */
+  settle(state: Int32Array, onStep: (task: number) => void): void {
+    const { memory, places } = this.#generated;
+    this.#put(state);
+    memory[places.settled + 1] = 1;
+    for (let outcome = this.#settle(); outcome <= PAUSED; outcome = this.#settle()) onStep(PAUSED - outcome);
+    memory[places.settled + 1] = 0;
+    this.#whole.copy(this.batch.words, 0, state, 0);
+  }
+
+  /**
+   * Sorts the tasks of a state.
+   * @returns the numbers of the exchanges made (Canonical.exchanges), in order
+   */
+  sort(state: Int32Array): number[] {
+    const { memory, places, sort } = this.#generated;
+    if (!sort) return [];
+    this.#put(state);
+    sort(1);
+    this.#whole.copy(this.batch.words, 0, state, 0);
+    return [...memory.subarray(places.exchanged + 1, places.exchanged + 1 + memory[places.exchanged])];
+  }
+
+  #put(state: Int32Array): void {
+    const { memory, places } = this.#generated;
+    this.#whole.copy(state, 0, this.batch.words, 0);
+    memory[places.settled] = 0;
+    memory[places.resume + 4] = 1;
+  }
+
+  #settle(): number {
+    const { settle, generate } = this.#generated;
+    if (!settle) return 0;
+    let outcome = settle();
+    for (; outcome > 0; outcome = settle()) generate(outcome);
+    assert(outcome !== ENDLESS, 'steps that are taken alone go round');
+    return outcome;
   }
 
   #finish(): void {
     const { batch } = this;
     if (batch.count === 0) return;
-    if (this.#canonical) {
-      for (let k = 0; k < batch.count; k++) this.#canonical.apply(batch.words, k * batch.stride);
-    }
+    this.#generated.sort?.(batch.count);
     this.#generated.fingerprint(batch.count);
   }
 

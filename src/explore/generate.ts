@@ -17,7 +17,7 @@ import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
-import { type Common, commonOf, type Places, placesOf, type Storage } from './places.js';
+import { type Common, commonOf, type Places, placesOf, type Reduced, type Storage } from './places.js';
 import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
 import { type SharedMemory, WebAssembly } from './webassembly.js';
 
@@ -35,6 +35,10 @@ export interface Functions {
   keepOne(i: number, index: number): number;
   publish(index: number, count: number): number;
   grow(slots: number): number;
+  /** takes the steps of successors that are taken alone (collapse.ts); absent in a plain model */
+  settle?(): number;
+  /** sorts the tasks of the first so many successors (canonical.ts); absent where no two may be exchanged */
+  sort?(count: number): number;
 }
 
 /** States that the memory has no room for; each function gets a position in the batch and an index. */
@@ -64,20 +68,17 @@ export interface Ground {
  * @param bytes that the search may take
  * @param before of a search of the same model that is over: its memory is used again
  */
-export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number, before?: Ground): Ground {
-  const common = commonOf(linked, encoding, storage, bytes);
+export function makeGround(model: Model, storage: Storage, bytes: number, before?: Ground): Ground {
+  const common = commonOf(model.linked, model.encoding, storage, bytes, reducedOf(model));
   if (before) return { memory: before.memory, storage, common };
   const memory = new WebAssembly.Memory({ initial: common.pages, maximum: PAGES_MAX, shared: true });
   return { memory, storage, common };
 }
 
 /** @param member for which; the owner is 0 */
-export function generate(
-  { linked, encoding }: Model,
-  { memory: shared, storage, common }: Ground,
-  member: number,
-): Generated {
-  const places = placesOf(linked, encoding, member);
+export function generate(model: Model, { memory: shared, storage, common }: Ground, member: number): Generated {
+  const { linked, encoding } = model;
+  const places = placesOf(linked, encoding, member, reducedOf(model));
   const memory = new Int32Array(shared.buffer);
   const tables = tablesOf(linked);
   const options: EmitOptions = {
@@ -104,6 +105,8 @@ export function generate(
     memory.set(one, next);
     next += one.length;
   }
+  memory.set(model.collapse?.table ?? [], places.alone);
+  memory[places.settled + 1] = 0;
   const firsts: number[] = [];
   linked.tasks.forEach(({ points }, task) => {
     const { word, pcBits, isBuffer } = encoding.tasks[task];
@@ -124,9 +127,13 @@ export function generate(
     }
     instantiate(functions, given);
   };
-  const driver = driverOf(options, { places, common, storage, member }, addresses);
+  const driver = driverOf(options, { model, places, common, storage, member }, addresses);
   const functions = instantiate(driver, given) as Functions;
   return { ...functions, memory, places, common, far, generate: generateFrom };
+}
+
+function reducedOf({ collapse, canonical }: Model): Reduced {
+  return { alone: collapse?.table.length ?? 0, exchanges: canonical?.exchangesMax ?? 0 };
 }
 
 function assertNear(): never {
@@ -160,6 +167,7 @@ function instantiate(functions: readonly WasmFunction[], given: Record<string, u
 }
 
 interface DriverOptions {
+  model: Model;
   places: Places;
   common: Common;
   storage: Storage;
@@ -169,7 +177,7 @@ interface DriverOptions {
 /** The functions that are there from the beginning. */
 function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addresses): WasmFunction[] {
   const { linked, encoding } = options;
-  const { places, common, storage, member } = driver;
+  const { model, places, common, storage, member } = driver;
   const texts = new Map<string, string>();
   for (const kind of ['never', 'sometimes', 'finally'] as const) {
     linked[kind].forEach((predicate, i) => {
@@ -181,6 +189,9 @@ function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addres
   texts.set('judge', judgeText(places, linked, encoding));
   for (const [name, text] of Object.entries(claimTexts(places, common, storage, encoding.words, member)))
     texts.set(name, text);
+  for (const reduction of [model.collapse, model.canonical]) {
+    for (const [name, text] of reduction?.texts(places) ?? []) texts.set(name, text);
+  }
   const named = { ...addresses, functions: new Map([...texts.keys()].map((name, i) => [name, IMPORTED.length + i])) };
   const functions = [...texts].map(([name, text]): WasmFunction => ({ ...assemble(text, named), name }));
   return [...functions, { ...fingerprintCode(places, encoding.words), name: 'fingerprint' }];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Random programs of tasks that take locks: with steps taken alone the search finds something wherever it does without, and
- * the same kinds of ends are there.
+ * Random programs of tasks that take locks, add to counters, wait for them and choose what to work on: with steps taken alone
+ * the search finds something wherever it does without, and the same kinds of ends are there.
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
@@ -74,16 +74,48 @@ const section: fc.Arbitrary<Stmt[]> = fc
     const leave: Stmt = { op: 'atomic', body: [load(1, lock), store(lock, plus(1, -1))], loc: LOC };
     return [taking(lock, is(1, '>=', 0), plus(1, 1)), ...inside, leave];
   });
+/** A counter that others wait for, some of them for more than ever comes, or that somebody sets. */
+const counting: fc.Arbitrary<Stmt[]> = fc.constantFrom('add', 'add', 'add', 'wait', 'set', 'look').chain((kind) => {
+  const add: Stmt = { op: 'atomic', body: [load(1, 'c'), store('c', plus(1, 1))], loc: LOC };
+  const waiting = (test: Expr): Stmt => ({
+    op: 'atomic',
+    guard: { body: [load(1, 'c')], enabled: test, reason: 'sleep' },
+    body: [],
+    loc: LOC,
+  });
+  if (kind === 'add') return fc.constant([add]);
+  if (kind === 'set') return fc.constant([store('c', constant(1))]);
+  if (kind === 'look') return fc.constant([load(0, 'c'), store('y', local(0))]);
+  return fc
+    .tuple(fc.constantFrom('===' as const, '>=' as const), fc.integer({ min: 1, max: 3 }))
+    .map(([operator, value]) => [waiting(is(1, operator, value))]);
+});
+/** Works on one of two things, as it chose. */
+const choosing: fc.Arbitrary<Stmt[]> = fc
+  .tuple(fc.integer({ min: 1, max: 2 }), body)
+  .map(([count, inside]) => [
+    { op: 'choose', dst: 2, count: constant(count), loc: LOC },
+    store('z', constant(0)),
+    { op: 'if', condition: is(2, '===', 1), then: inside, else: [store('y', constant(1))], loc: LOC },
+  ]);
 const program = fc.array(
   fc
-    .array(fc.oneof({ weight: 2, arbitrary: section }, { weight: 1, arbitrary: body }), { minLength: 1, maxLength: 2 })
+    .array(
+      fc.oneof(
+        { weight: 3, arbitrary: section },
+        { weight: 1, arbitrary: body },
+        { weight: 2, arbitrary: counting },
+        choosing,
+      ),
+      { minLength: 1, maxLength: 3 },
+    )
     .map((parts) => parts.flat()),
   { minLength: 2, maxLength: 3 },
 );
 
 function functionOf(name: string, statements: Stmt[], returns: Type): FunctionIR {
-  const clear = [0, 1].map((dst): Stmt => ({ op: 'set', dst, value: constant(0), loc: LOC }));
-  const locals = clear.map((_, id) => ({ name: `l${id}`, type: id === 0 ? U8 : S8 }));
+  const clear = [0, 1, 2].map((dst): Stmt => ({ op: 'set', dst, value: constant(0), loc: LOC }));
+  const locals = clear.map((_, id) => ({ name: `l${id}`, type: id === 1 ? S8 : U8 }));
   return { name, params: 0, returns, locals, body: [...clear, ...statements], loc: LOC, exported: false };
 }
 
@@ -97,7 +129,7 @@ function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions:
     cpuState: false,
     loc: LOC,
   });
-  const fields = [...DATA.map((name) => field(name, U8)), ...LOCKS.map((name) => field(name, S8))];
+  const fields = [...[...DATA, 'c'].map((name) => field(name, U8)), ...LOCKS.map((name) => field(name, S8))];
   const both: Expr = { op: 'binary', type: BOOL, operator: '&&', left: is(0, '===', x), right: is(1, '===', y) };
   const bad: Stmt[] = [load(0, 'x'), load(1, 'y'), { op: 'return', value: both, loc: LOC }];
   const functions = tasks.map((statements, i) => functionOf(`t${i}`, statements, { kind: 'void' }));

@@ -4,51 +4,50 @@
  * nothing that they can do before it moves touches what it touches. Then the step is taken at once, alone, and the state
  * before it is not kept. Sections under a lock shrink to one transition, and so does work on what is one task's own.
  *
- * All is decided by where the tasks are: what a step touches, and what each other task can touch before it would have to take
- * a lock that this one holds (docs/explorer.md, "Reductions", has the argument).
+ * All is decided by where the tasks are and which values they chose (local-graph.ts): what a step touches, and what each
+ * other task can touch before it would have to wait for this one (docs/explorer.md, "Reductions", has the argument).
+ * Not here: locks and barriers (waiting.ts), how the steps are taken (collapse.ts).
  */
 import type { LinkedScenario, LinkedTask } from '../compiler/link.js';
-import type { CellAccess, Graph, Node } from '../compiler/link-graph.js';
-import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
+import type { CellAccess, Graph } from '../compiler/link-graph.js';
+import { wholeRegion } from '../compiler/link-steps.js';
 import { ValueSets } from '../compiler/link-values.js';
 import { poisonable } from './emit-cell.js';
+import { type LocalGraph, localGraphOf, type Spot } from './local-graph.js';
+import { type Holding, holdings, isCut, type WaitStep, waitingIn } from './waiting.js';
 
-/** task -> pc -> other task -> pc -> 1 where the two cannot touch each other's things; undefined where a step never is alone */
-export type Independence = (Uint8Array[] | undefined)[][];
+/** Which steps are taken alone, and beside what. */
+export interface Independence {
+  graphs: readonly LocalGraph[];
+  /** task -> its first spot, where the spots of all tasks are numbered through */
+  firsts: readonly number[];
+  /** task -> spot -> a bit for each spot of all tasks, 1 where the two do not meet; undefined where no step is alone */
+  beside: readonly (readonly (Int32Array | undefined)[])[];
+}
 
 /** Elements of memory, a bit each. */
-type Elements = bigint;
+export type Elements = bigint;
 
-interface Footprint {
+/** What is touched; `adds`: only something is added to it, and nobody looks at what was there. */
+export interface Footprint {
   reads: Elements;
   writes: Elements;
+  adds: Elements;
 }
 
-/** How a lock is held: alone, or with other readers. */
-type Mode = 'alone' | 'shared';
+const NONE: Footprint = { reads: 0n, writes: 0n, adds: 0n };
 
-interface Taken {
-  lock: number;
-  mode: Mode;
-  /** what it stores to take it alone is below 0: who waits to share it sees that */
-  below?: boolean;
-}
-
-interface Step extends Footprint {
-  next: number[];
+interface Step extends Footprint, WaitStep {
   chooses: boolean;
-  /** the lock that it takes, waiting until it is free; the lock's element */
-  takes?: Taken;
-  /** locks to which it stores one less than was there */
-  lowers: number[];
 }
 
-const NONE: Footprint = { reads: 0n, writes: 0n };
-
-/** @returns the steps that may be taken alone, and beside what; undefined where none ever is beside tasks that have not ended */
-export function findIndependence(linked: LinkedScenario): Independence | undefined {
-  const found = new Analysis(linked).independence();
-  return found.some((steps) => steps.some((beside) => beside !== undefined)) ? found : undefined;
+/**
+ * @param classes tasks that may change places
+ * @returns the steps that may be taken alone; undefined where none ever is beside tasks that have not ended
+ */
+export function findIndependence(linked: LinkedScenario, classes: readonly number[][]): Independence | undefined {
+  const found = new Analysis(linked).independence(classes);
+  return found.beside.some((steps) => steps.some((beside) => beside !== undefined)) ? found : undefined;
 }
 
 class Analysis {
@@ -56,6 +55,7 @@ class Analysis {
   readonly #values: ValueSets;
   readonly #poisonable: ReadonlySet<string>;
   readonly #bits = new Map<string, number>();
+  readonly #graphs: LocalGraph[];
   readonly #steps: Step[][];
   /** what never and sometimes look at */
   readonly #visible: Elements;
@@ -63,41 +63,103 @@ class Analysis {
   constructor(linked: LinkedScenario) {
     this.#linked = linked;
     const graphs = linked.tasks.map(({ graph }) => graph);
-    const properties = [...linked.never, ...linked.sometimes];
-    this.#values = new ValueSets(linked.compiled.program, linked.memory, [
-      ...graphs,
-      ...properties.map(({ graph }) => graph),
-    ]);
+    const properties = [...linked.never, ...linked.sometimes].map(({ graph }) => graph);
+    this.#values = new ValueSets(linked.compiled.program, linked.memory, [...graphs, ...properties]);
     this.#poisonable = poisonable(linked);
-    this.#steps = linked.tasks.map((task) => task.points.map((_, pc) => this.#step(task, pc)));
-    this.#visible = properties.reduce((all, { graph }) => {
-      const { reads, writes } = this.#footprint(graph, wholeRegion(graph));
-      return all | reads | writes;
-    }, 0n);
+    this.#graphs = linked.tasks.map((task) =>
+      localGraphOf(linked, task, (cell) => this.#values.elements(task.graph, cell)),
+    );
+    this.#steps = linked.tasks.map((task, t) => this.#graphs[t].spots.map((spot) => this.#step(task, t, spot)));
+    this.#commute();
+    this.#visible = properties.reduce((all, graph) => all | this.#seen(graph), 0n);
   }
 
-  independence(): Independence {
+  independence(classes: readonly number[][]): Independence {
     const { tasks } = this.#linked;
-    const locks = this.#sound(tasks.map((_, task) => this.#held(task)));
-    const futures = new Map<string, Footprint[]>();
-    return tasks.map((task, t) => {
-      const cuts = cycleHeads(this.#steps[t], task.startPc);
-      return this.#steps[t].map((step, pc) => {
-        if (pc === 0 || step.chooses || cuts.has(pc) || (step.writes & this.#visible) !== 0n) return undefined;
-        const held = (locks.held[t][pc] ?? []).filter(({ lock }) => locks.sound.has(lock));
-        const beside = tasks.map((_, other) => {
-          if (other === t) return new Uint8Array();
-          const key = JSON.stringify([other, held]);
-          const future = futures.get(key) ?? this.#future(other, held);
-          futures.set(key, future);
-          return Uint8Array.from(future, ({ reads, writes }) =>
-            (step.writes & (reads | writes)) === 0n && (step.reads & writes) === 0n ? 1 : 0,
-          );
-        });
-        // at its end a task is in nobody's way; what is left then is one way only
-        const isUseful = beside.every((at, other) => other === t || at.indexOf(1, 1) > 0);
-        return isUseful ? beside : undefined;
+    const starts = this.#graphs.map(({ start }) => start);
+    const held = holdings({ steps: this.#steps, starts, initials: this.#initials() });
+    const cuts = this.#cuts(classes);
+    const firsts: number[] = [];
+    let count = 0;
+    for (const { spots } of this.#graphs) {
+      firsts.push(count);
+      count += spots.length;
+    }
+    const rows = new Map<string, Int32Array | undefined>();
+    const beside = tasks.map((_, t) =>
+      this.#steps[t].map((step, spot) => {
+        const isKept = step.chooses || cuts[t].has(spot) || (step.changes & this.#visible) !== 0n;
+        if (step.pc === 0 || isKept) return undefined;
+        const key = [t, step.reads, step.writes, step.adds, JSON.stringify(held[t][spot])].join();
+        if (!rows.has(key)) rows.set(key, this.#row(t, step, held[t][spot], firsts, count));
+        return rows.get(key);
+      }),
+    );
+    return { graphs: this.#graphs, firsts, beside };
+  }
+
+  /** @returns beside which spots of the other tasks a step is alone; undefined where that is so only once all have ended */
+  #row(
+    task: number,
+    step: Step,
+    held: readonly Holding[],
+    firsts: readonly number[],
+    count: number,
+  ): Int32Array | undefined {
+    const row = new Int32Array((count >> 5) + 1);
+    let isUseful = false;
+    for (let other = 0; other < firsts.length; other++) {
+      if (other === task) continue;
+      this.#future(other, held).forEach((future, spot) => {
+        if (doMeet(step, future)) return;
+        const at = firsts[other] + spot;
+        row[at >> 5] |= 1 << (at & 31);
+        if (spot > 0) isUseful = true;
       });
+    }
+    // with all others at their ends there is one way only
+    return isUseful ? row : undefined;
+  }
+
+  readonly #futures = new Map<string, Footprint[]>();
+
+  /** @returns per spot of a task all that it can touch before it has to wait for what is held */
+  #future(task: number, held: readonly Holding[]): Footprint[] {
+    const key = `${task} ${JSON.stringify(held)}`;
+    const known = this.#futures.get(key);
+    if (known) return known;
+    const steps = this.#steps[task];
+    const all: Footprint[] = steps.map(() => NONE);
+    for (let changed = true; changed; ) {
+      changed = false;
+      for (let spot = steps.length - 1; spot > 0; spot--) {
+        const step = steps[spot];
+        if (isCut(step, held)) continue;
+        let { reads, writes, adds } = step;
+        for (const to of step.next) {
+          reads |= all[to].reads;
+          writes |= all[to].writes;
+          adds |= all[to].adds;
+        }
+        const old = all[spot];
+        if (reads === old.reads && writes === old.writes && adds === old.adds) continue;
+        all[spot] = { reads, writes, adds };
+        changed = true;
+      }
+    }
+    this.#futures.set(key, all);
+    return all;
+  }
+
+  /** Per task the spots where its step is never taken alone: at least one of every cycle that they form. */
+  #cuts(classes: readonly number[][]): Set<number>[] {
+    const own = this.#steps.map((steps, task) => cycleHeads(steps, this.#graphs[task].start));
+    return own.map((heads, task) => {
+      const alike = classes.find((group) => group.includes(task));
+      if (!alike) return heads;
+      // who may change places with it may come to its cycle, and come there from its own
+      const pcs = new Set(alike.flatMap((other) => [...own[other]].map((spot) => this.#steps[other][spot].pc)));
+      return new Set([...this.#steps[task].keys()].filter((spot) => pcs.has(this.#steps[task][spot].pc)));
     });
   }
 
@@ -111,27 +173,26 @@ class Analysis {
     return bit;
   }
 
-  #elements(graph: Graph, cell: CellAccess): number[] {
-    const changing = this.#linked.memory.changingSegments(cell.column);
-    if (changing.length === 0) return [];
-    return this.#values.elements(graph, cell).map((element) => this.#bit(cell.column.name, element));
+  /** Element -> what it holds at first. */
+  #initials(): number[] {
+    return [...this.#bits.keys()].map((key) => {
+      const [name, element] = key.split(' ');
+      const column = this.#linked.layout.column.get(name);
+      return column ? this.#linked.memory.initial(column, Number(element)) : -1;
+    });
   }
 
-  #footprint(graph: Graph, region: Region): Footprint {
-    let [reads, writes] = [0n, 0n];
-    for (const part of region.parts) {
-      const { op } = graph.nodes[part.node];
-      if (part.kind === 'exit' || (op.op !== 'load' && op.op !== 'store')) continue;
-      const touched = this.#elements(graph, op.cell).reduce((all, bit) => all | (1n << BigInt(bit)), 0n);
-      if (op.op === 'load') reads |= touched;
-      else writes |= touched;
-      if (!op.cell.ghost && this.#poisonable.has(op.cell.column.struct)) reads |= this.#poison();
-    }
-    return { reads, writes };
+  #elements({ column }: CellAccess, touched: Iterable<number>): number[] {
+    if (this.#linked.memory.changingSegments(column).length === 0) return [];
+    return [...touched].map((element) => this.#bit(column.name, element));
+  }
+
+  #poison(cell: CellAccess): Elements {
+    return !cell.ghost && this.#poisonable.has(cell.column.struct) ? this.#allPoison : 0n;
   }
 
   /** All that says whether something was freed. */
-  #poison(): Elements {
+  get #allPoison(): Elements {
     let all = 0n;
     for (const { field, name, size } of this.#linked.layout.columns) {
       if (field !== 'poisoned') continue;
@@ -140,152 +201,69 @@ class Analysis {
     return all;
   }
 
-  #step(task: LinkedTask, pc: number): Step {
-    const point = task.points[pc];
-    if (!point) return { ...NONE, next: [], chooses: false, lowers: [] };
-    const region = regionFrom(task.graph, point.node, this.#linked.memory);
-    const next = new Set<number>();
-    for (const part of region.parts) {
-      if (part.kind === 'exit') next.add(task.pcOf.get(part.node) ?? 0);
-      else if (task.graph.nodes[part.node].op.op === 'end') next.add(0);
-    }
-    const takes = this.#lockTaken(task.graph, region);
-    const footprint = this.#footprint(task.graph, region);
-    const lowers = this.#lowered(task.graph, region);
-    return { ...footprint, next: [...next], chooses: point.chooses, lowers, ...(takes && { takes }) };
-  }
-
-  /** @returns elements to which one less than a value is stored, and nothing else */
-  #lowered(graph: Graph, { parts }: Region): number[] {
-    const stores = parts.map((part) => graph.nodes[part.node].op).filter((op) => op.op === 'store');
-    const isLower = ({ value }: (typeof stores)[number]): boolean =>
-      value.op === 'binary' && value.operator === '-' && value.right.op === 'const' && value.right.value === 1;
-    const all = stores.filter(isLower).flatMap(({ cell }) => this.#elements(graph, cell));
-    const others = stores.filter((op) => !isLower(op)).flatMap(({ cell }) => this.#elements(graph, cell));
-    return all.filter((element) => !others.includes(element));
-  }
-
-  /** A step that waits until one element is 0 (or not negative) and then makes it something else. */
-  #lockTaken(graph: Graph, { parts, next }: Region): Step['takes'] {
-    const ops: Node['op'][] = [];
-    for (let at = 0; ops.length < parts.length; at = next[at][0]) {
-      const part = parts[at];
+  /** What a predicate looks at. */
+  #seen(graph: Graph): Elements {
+    let all = 0n;
+    for (const part of wholeRegion(graph).parts) {
       const { op } = graph.nodes[part.node];
-      if (part.kind === 'exit' || op.op === 'branch' || next[at].length !== 1) break;
-      ops.push(op);
-    }
-    const [enter, load, guard, ...rest] = ops;
-    if (enter?.op !== 'enter' || load?.op !== 'load' || guard?.op !== 'guard') return undefined;
-    const { enabled } = guard;
-    if (enabled.op !== 'binary' || enabled.left.op !== 'local' || enabled.left.id !== load.dst) return undefined;
-    if (enabled.right.op !== 'const' || enabled.right.value !== 0) return undefined;
-    const [lock, ...others] = this.#elements(graph, load.cell);
-    if (lock === undefined || others.length > 0) return undefined;
-    const stores = rest.filter((op) => op.op === 'store' && this.#elements(graph, op.cell).includes(lock));
-    const [store] = stores;
-    if (stores.length !== 1 || store.op !== 'store') return undefined;
-    if (enabled.operator === '===') {
-      if (store.value.op !== 'const' || store.value.value === 0) return undefined;
-      return { lock, mode: 'alone', below: store.value.value < 0 };
-    }
-    const { value } = store;
-    const isOneMore =
-      value.op === 'binary' && value.operator === '+' && value.right.op === 'const' && value.right.value === 1;
-    return enabled.operator === '>=' && isOneMore ? { lock, mode: 'shared' } : undefined;
-  }
-
-  /** @returns per pc the locks that the task holds there, whichever way it came */
-  #held(task: number): (Held[] | undefined)[] {
-    const steps = this.#steps[task];
-    const held: (Held[] | undefined)[] = steps.map(() => undefined);
-    const { startPc } = this.#linked.tasks[task];
-    held[startPc] = [];
-    for (const pending = [startPc]; pending.length > 0; ) {
-      const pc = pending.pop() ?? 0;
-      const after = heldAfter(steps[pc], held[pc] ?? []);
-      for (const to of steps[pc].next) {
-        const old = held[to];
-        const both = old ? old.filter((one) => after.some((other) => isSame(one, other))) : after;
-        if (old && both.length === old.length) continue;
-        held[to] = both;
-        pending.push(to);
-      }
-    }
-    return held;
-  }
-
-  /** Of all locks those that nobody changes but who waited for them, or holds them. */
-  #sound(held: (Held[] | undefined)[][]) {
-    const sound = new Set<number>();
-    const initial = new Map([...this.#bits].map(([key, bit]) => [bit, this.#initial(key)]));
-    const taking = this.#steps.flat().flatMap(({ takes }) => (takes ? [takes] : []));
-    for (const { lock } of taking) if (initial.get(lock) === 0) sound.add(lock);
-    for (const { lock, mode, below } of taking) {
-      const isShared = mode === 'alone' && taking.some((other) => other.lock === lock && other.mode === 'shared');
-      if (isShared && below !== true) sound.delete(lock);
-    }
-    this.#steps.forEach((steps, task) => {
-      steps.forEach((step, pc) => {
-        for (const lock of sound) {
-          if (((step.writes >> BigInt(lock)) & 1n) === 0n || step.takes?.lock === lock) continue;
-          const mode = held[task][pc]?.find((one) => one.lock === lock)?.mode;
-          if (mode === undefined || (mode === 'shared' && !step.lowers.includes(lock))) sound.delete(lock);
-        }
-      });
-    });
-    return { sound, held };
-  }
-
-  #initial(key: string): number {
-    const [name, element] = key.split(' ');
-    const column = this.#linked.layout.column.get(name);
-    return column ? this.#linked.memory.initial(column, Number(element)) : -1;
-  }
-
-  /** @returns per pc of a task all that it can touch before it has to wait for one of these locks */
-  #future(task: number, held: readonly Held[]): Footprint[] {
-    const steps = this.#steps[task];
-    const all: Footprint[] = steps.map(() => NONE);
-    for (let changed = true; changed; ) {
-      changed = false;
-      for (let pc = steps.length - 1; pc > 0; pc--) {
-        const { takes, next } = steps[pc];
-        if (
-          takes &&
-          held.some(({ lock, mode }) => lock === takes.lock && (mode === 'alone' || takes.mode === 'alone'))
-        ) {
-          continue;
-        }
-        let { reads, writes } = steps[pc];
-        for (const to of next) {
-          reads |= all[to].reads;
-          writes |= all[to].writes;
-        }
-        if (reads === all[pc].reads && writes === all[pc].writes) continue;
-        all[pc] = { reads, writes };
-        changed = true;
-      }
+      if (op.op !== 'load') continue;
+      all |= sumOf(this.#elements(op.cell, this.#values.elements(graph, op.cell))) | this.#poison(op.cell);
     }
     return all;
   }
+
+  #step({ graph, points, pcOf }: LinkedTask, task: number, spot: Spot): Step {
+    const { pc, next } = spot;
+    const region = this.#graphs[task].regions[pc];
+    const waiting = { lowers: [], added: [], isOnce: true };
+    if (!region) return { ...NONE, pc, next: [], changes: 0n, chooses: false, ...waiting };
+    let [reads, writes] = [0n, 0n];
+    const elementsAt = new Map<number, number[]>();
+    for (const [node, touched] of spot.touched) {
+      const { op } = graph.nodes[node];
+      if (op.op !== 'load' && op.op !== 'store') continue;
+      const elements = this.#elements(op.cell, touched);
+      elementsAt.set(node, elements);
+      if (op.op === 'load') reads |= sumOf(elements);
+      else writes |= sumOf(elements);
+      reads |= this.#poison(op.cell);
+    }
+    const exits = region.parts.flatMap((part) => (part.kind === 'exit' ? [pcOf.get(part.node) ?? 0] : []));
+    const kept = new Set([pc, ...exits].flatMap((at) => points[at]?.live ?? []));
+    const waits = waitingIn({ graph, region, spot, elementsAt, kept });
+    return { reads, writes, adds: 0n, changes: writes, pc, next, chooses: spot.chooses, ...waits };
+  }
+
+  /** Takes what all only add to, and only up or only down, for something whose order does not matter. */
+  #commute(): void {
+    const signs = new Map<number, Set<number>>();
+    const all = this.#steps.flat();
+    for (const { added } of all) {
+      for (const { element, by } of added) signs.set(element, (signs.get(element) ?? new Set()).add(Math.sign(by)));
+    }
+    for (const step of all) {
+      const adds = sumOf(step.added.flatMap(({ element }) => (signs.get(element)?.size === 1 ? [element] : [])));
+      step.adds = adds;
+      step.reads &= ~adds;
+      step.writes &= ~adds;
+    }
+  }
 }
 
-interface Held {
-  lock: number;
-  mode: Mode;
+function sumOf(bits: readonly number[]): Elements {
+  return bits.reduce((all, bit) => all | (1n << BigInt(bit)), 0n);
 }
 
-function isSame(a: Held, b: Held): boolean {
-  return a.lock === b.lock && a.mode === b.mode;
-}
-
-function heldAfter(step: Step, held: readonly Held[]): Held[] {
-  const kept = held.filter(({ lock }) => ((step.writes >> BigInt(lock)) & 1n) === 0n);
-  return step.takes ? [...kept, { lock: step.takes.lock, mode: step.takes.mode }] : kept;
+/** Whether the order of two matters. */
+function doMeet(a: Footprint, b: Footprint): boolean {
+  const writes = a.writes & (b.reads | b.writes | b.adds);
+  const reads = a.reads & (b.writes | b.adds);
+  const adds = a.adds & (b.reads | b.writes);
+  return (writes | reads | adds) !== 0n;
 }
 
 /** @returns at least one place of every cycle */
-function cycleHeads(steps: readonly Step[], start: number): Set<number> {
+function cycleHeads(steps: readonly WaitStep[], start: number): Set<number> {
   const heads = new Set<number>();
   const state = new Uint8Array(steps.length);
   const stack = [{ pc: start, rest: [...steps[start].next] }];

@@ -46,8 +46,6 @@ const SUSPECTS_MAX = Math.floor((REPORT - 1) / 3);
 export class Member {
   readonly expander: Expander;
   readonly judge: Judge;
-  /** lines of the steps that are taken alone (collapse.ts) */
-  readonly #ownHits: Uint8Array;
   readonly #generated: Generated;
   readonly #store: Store;
   readonly #edges: EdgeWriter;
@@ -65,8 +63,7 @@ export class Member {
   #isLast = false;
 
   constructor(model: Model, { generated, store, edges, shared, number, statesMax }: MemberParts) {
-    this.expander = new Expander(model.encoding, generated, model.canonical, model.collapse);
-    this.#ownHits = model.code.hits;
+    this.expander = new Expander(model.encoding, generated);
     this.judge = new Judge(generated, model.code.sometimes.length);
     this.#generated = generated;
     this.#store = store;
@@ -95,7 +92,7 @@ export class Member {
     this.judge.share(met);
     const { memory, places } = this.#generated;
     for (let line = 0; line < hits.length; line++) {
-      if (memory[places.hits + line] !== 0 || this.#ownHits[line] !== 0) hits[line] = 1;
+      if (memory[places.hits + line] !== 0) hits[line] = 1;
     }
   }
 

@@ -9,7 +9,7 @@ import { type BufferDepth, type LinkedScenario, link } from '../compiler/link.js
 import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
-import { Collapse } from './collapse.js';
+import { type Collapse, collapseOf } from './collapse.js';
 import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
 import { findIndependence } from './independent.js';
 import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
@@ -52,12 +52,12 @@ export function buildModel(
   const encoding = encode(linked, symmetry.classes);
   const canonical = canonicalForm(linked, encoding, symmetry);
   const code = generateCode(linked, encoding);
-  const independence = isReduced ? findIndependence(linked) : undefined;
+  const independence = isReduced ? findIndependence(linked, symmetry.classes) : undefined;
   return {
     linked,
     encoding,
     symmetry,
-    ...(independence && { collapse: new Collapse(independence, encoding, code) }),
+    ...(independence && { collapse: collapseOf(independence, linked, encoding) }),
     ...(canonical && { canonical }),
     code,
     initial: initialState(linked, encoding),

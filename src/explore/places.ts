@@ -47,6 +47,12 @@ export interface Places {
   /** how many are new */
   freshCount: number;
   tables: number;
+  /** the successor whose steps are taken alone next, and whether to pause after each; the state before one; tables (collapse.ts) */
+  settled: number;
+  before: number;
+  alone: number;
+  /** how many exchanges of tasks, then which (canonical.ts) */
+  exchanged: number;
   /** words from one state to the next: a multiple of four */
   stride: number;
   block: number;
@@ -88,11 +94,18 @@ export const WINDOW_BYTES = 1;
 const LINE = 16;
 const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
 
+/** Words that reductions need: tables of the steps taken alone, and most exchanges of tasks. */
+export interface Reduced {
+  alone: number;
+  exchanges: number;
+}
+
 /** @param member from 0 on */
 export function placesOf(
   { tasks, sometimes, layout, marks }: LinkedScenario,
   { words }: Encoding,
   member: number,
+  { alone, exchanges }: Reduced,
 ): Places & { end: number } {
   const stride = Math.ceil(words / 4) * 4;
   const begin = inLines(ASIDE_AT + ASIDE * ENTRY.fingerprints);
@@ -126,6 +139,10 @@ export function placesOf(
       claimed: take(BATCH),
       freshCount: take(1),
       tables: take(layout.columns.reduce((sum, { size }) => sum + size, 0)),
+      settled: take(2),
+      before: take(stride),
+      alone: take(alone),
+      exchanged: take(1 + exchanges),
       stride,
       block: take(BLOCK * stride),
       states: take(BATCH * stride),
@@ -137,9 +154,15 @@ export function placesOf(
 }
 
 /** @param bytes that the search may take; what is beyond the memory is kept elsewhere (store.ts) */
-export function commonOf(linked: LinkedScenario, encoding: Encoding, storage: Storage, bytes: number): Common {
+export function commonOf(
+  linked: LinkedScenario,
+  encoding: Encoding,
+  storage: Storage,
+  bytes: number,
+  reduced: Reduced,
+): Common {
   const row = encoding.words * 4;
-  const { end } = placesOf(linked, encoding, MEMBERS_MAX - 1);
+  const { end } = placesOf(linked, encoding, MEMBERS_MAX - 1, reduced);
   const isExact = storage === 'exact';
   const { most, growth } = FILLING[storage];
   const words = ENTRY[storage];

@@ -9,12 +9,12 @@ import { buildModel, type Model } from '../../src/explore/check.js';
 const KERNELS = ['v5.14', 'seed', 'v5.18', 'v6.1', 'v7.3'];
 
 /** @throws Error where the protocol has no such size */
-export function protocolModel(protocol: Protocol, sizes: Sizes): Model {
+export function protocolModel(protocol: Protocol, sizes: Sizes, reductions = false): Model {
   const path = `bench/protocols/${protocol}.ts`;
   const files = new Map([...readSources([], false).files].filter(([file]) => file.startsWith('src/machine/')));
   files.set('src/linux/commits.ts', `export const kernels = ${JSON.stringify(KERNELS)} as const;`);
   files.set(path, scenarioOf(protocol, sizes));
   const compiled = analyse({ files, scenarios: [path] }).compileScenario(protocol, { kernel: 'v7.3' });
   const { layout, columns } = initialMemory(compiled);
-  return buildModel(compiled, layout, columns);
+  return buildModel(compiled, layout, columns, { reductions });
 }
