@@ -222,6 +222,20 @@ describe('references', () => {
     expect(weaker.map(({ confidence }) => confidence)).toEqual(['if nothing was lost']);
   });
 
+  test('a pin of the fast path is one, of 1,024, and given back as one', () => {
+    const made = new Made()
+      .anon('a-1', 0x100)
+      .get('a-1', 0x100, gup('drv_pin'))
+      .get('a-1', 0x100, gup('drv_pin'), 1023);
+    made.anon('a-1', 0x101).get('a-1', 0x101, gup('drv_ok')).get('a-1', 0x101, gup('drv_ok'), 1023);
+    made.get('a-1', 0x101, gup('drv_take')).put('a-1', 0x101, ['unpin_user_page', 'drv_ok'], 0, -1024);
+    const { suspects } = made.exit('a-1', 0x100).exit('a-1', 0x101).verdict();
+    expect(suspects.map(({ fault, references, site }) => [fault, references, site])).toEqual([
+      ['pin', 1024, 'drv_pin'],
+      ['reference', 1, 'drv_take'],
+    ]);
+  });
+
   test('equal stories are one, the worst first', () => {
     const made = new Made();
     for (let pfn = 0x100; pfn < 0x120; pfn++) made.anon('a-1', pfn).get('a-1', pfn, gup('drv_take')).exit('a-1', pfn);

@@ -88,7 +88,7 @@ export class Ledger {
   private open(row: number, amount: number): void {
     if (amount === PIN_BIAS - 1 && this.isPinBegun(row)) {
       this.rows[this.size - 1] = row;
-      this.amounts[this.size - 1]++;
+      this.amounts[this.size - 1] += amount;
       return;
     }
     if (this.size === DEPTH) {
