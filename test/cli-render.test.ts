@@ -155,6 +155,15 @@ async function golden(name: string, text: string): Promise<void> {
 }
 
 describe('one check', () => {
+  it('says beside the verdict how likely fingerprints were mistaken, rounded up', () => {
+    const found = { storage: 'fingerprints', wholeStates: 5000, collisionProbability: 7.012e-7 } as const;
+    const [first, second] = renderOutcome(outcome({ ...HOLDS, ...found }), REPLAY, SCREEN).split('\n');
+    expect(first).toBe('layout-break-refault on v7.3: holds,');
+    expect(second).toBe('  with a probability of at most 7.1e-7 that two states were taken for one');
+    const text = renderOutcome(outcome({ ...STUCK, ...found }), REPLAY, SCREEN).replace(/\s+/g, ' ');
+    expect(text).toContain('64-bit fingerprints, since memory ended at 5,000 whole states (two states were taken');
+  });
+
   it('shows the path to a stuck wait', async () => {
     await golden('stuck', renderOutcome(outcome(STUCK), REPLAY, SCREEN));
   });

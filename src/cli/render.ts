@@ -24,7 +24,7 @@ export interface Replay {
 export function renderOutcome(outcome: Outcome, replay: Replay, screen: Screen): string {
   const { result, explored } = outcome;
   if (!result) return `${heading(outcome, screen.style)}\n`;
-  const lines = [heading(outcome, screen.style)];
+  const lines = [heading(outcome, screen.style), ...unlikely(result, screen)];
   if (explored) lines.push(...indented(explored.question, screen), '');
   if (result.verdict === 'violated') lines.push(...violatedLines(result, outcome, replay, screen));
   if (result.verdict === 'holds') lines.push(...holdsLines(result, outcome, screen));
@@ -46,19 +46,24 @@ function heading(outcome: Outcome, style: Style): string {
   return what + paintVerdict(result, style);
 }
 
-/** @returns `violated: stuck`, `holds`, `holds, with a probability of …`, `inconclusive: …` */
+/** @returns `violated: stuck`, `holds`, `inconclusive: …`; `holds,` where unlikely() follows */
 function paintVerdict(result: CheckResult, style: Style): string {
   const { verdict, violation, inconclusive, collisionProbability: odds } = result;
   switch (verdict) {
     case 'holds':
-      return style.good(
-        odds === undefined ? 'holds' : `holds, with ${chance(odds)} that two states were taken for one`,
-      );
+      return style.good(odds === undefined ? 'holds' : 'holds,');
     case 'violated':
       return style.bad(violation ? `violated: ${violationName(violation)}` : 'violated');
     case 'inconclusive':
       return style.warn(inconclusive ? `inconclusive: ${inconclusive}` : 'inconclusive');
   }
+}
+
+/** What a proof by fingerprints leaves open. */
+function unlikely({ verdict, collisionProbability: odds }: CheckResult, { width, style }: Screen): string[] {
+  if (verdict !== 'holds' || odds === undefined) return [];
+  const lines = wrap(`with ${chance(odds)} that two states were taken for one`, width - 2);
+  return lines.map((line) => `  ${style.good(line)}`);
 }
 
 /** Kinds of which there is more than one in a scenario, told apart by their names. */
