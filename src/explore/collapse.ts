@@ -17,6 +17,7 @@ export class Collapse {
   readonly #code: Code;
   readonly #words: number;
   readonly #pcWord: readonly number[];
+  readonly #pcShift: readonly number[];
   readonly #pcMask: readonly number[];
   readonly #pcs: Int32Array;
   readonly #state: Int32Array;
@@ -27,6 +28,7 @@ export class Collapse {
     this.#code = code;
     this.#words = words;
     this.#pcWord = tasks.map(({ word }) => word);
+    this.#pcShift = tasks.map(({ shift }) => shift);
     this.#pcMask = tasks.map(({ pcBits }) => 2 ** pcBits - 1);
     this.#pcs = new Int32Array(tasks.length);
     this.#state = new Int32Array(words);
@@ -58,7 +60,8 @@ export class Collapse {
   /** @returns the task that took a step; -1 where there is none */
   #step(state: Int32Array): number {
     const pcs = this.#pcs;
-    for (let task = 0; task < pcs.length; task++) pcs[task] = state[this.#pcWord[task]] & this.#pcMask[task];
+    for (let task = 0; task < pcs.length; task++)
+      pcs[task] = (state[this.#pcWord[task]] >>> this.#pcShift[task]) & this.#pcMask[task];
     for (let task = 0; task < pcs.length; task++) {
       const beside = this.#independence[task][pcs[task]];
       if (!beside || !this.#isAlone(task, beside)) continue;

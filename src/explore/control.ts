@@ -45,17 +45,17 @@ export interface Shared {
   reports: Int32Array;
   /** per `sometimes` not 0 once it was met */
   met: Uint8Array;
-  /** per line not 0 once it was executed */
+  /** per line not 0 once it was executed; then what of Encoding.expected did not fit */
   hits: Uint8Array;
 }
 
 /** @param members how many there may be */
-export function makeShared(members: number, sometimes: number, lines: number): Shared {
+export function makeShared(members: number, sometimes: number, notes: number): Shared {
   return {
     control: new Int32Array(new SharedArrayBuffer(64)),
     transitions: new Float64Array(new SharedArrayBuffer(members * 8)),
     reports: new Int32Array(new SharedArrayBuffer(members * REPORT * 4)),
     met: new Uint8Array(new SharedArrayBuffer(sometimes)),
-    hits: new Uint8Array(new SharedArrayBuffer(lines)),
+    hits: new Uint8Array(new SharedArrayBuffer(notes)),
   };
 }

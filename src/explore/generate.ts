@@ -102,9 +102,9 @@ export function generate(
   }
   const firsts: number[] = [];
   linked.tasks.forEach(({ points }, task) => {
-    const { word, pcBits, isBuffer } = encoding.tasks[task];
+    const { word, shift, pcBits, isBuffer } = encoding.tasks[task];
     const first = task === 0 ? 0 : firsts[task - 1] + linked.tasks[task - 1].points.length;
-    memory.set([word, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 4);
+    memory.set([word, shift, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 5);
     firsts.push(first);
     memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
   });

@@ -49,7 +49,7 @@ export function buildModel(
   // a fair run is one of tasks that can be told apart
   const isReduced = reductions && depth === undefined && compiled.scenario.progress.length === 0;
   const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
-  const encoding = encode(linked, symmetry.classes);
+  const encoding = encode(linked, symmetry);
   const canonical = canonicalForm(linked, encoding, symmetry);
   const code = generateCode(linked, encoding);
   const independence = isReduced ? findIndependence(linked) : undefined;
@@ -67,7 +67,8 @@ export function buildModel(
 function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
   const state = new Int32Array(encoding.words);
   linked.tasks.forEach(({ startPc }, task) => {
-    state[encoding.tasks[task].word] = startPc;
+    const { word, shift } = encoding.tasks[task];
+    state[word] |= startPc << shift;
   });
   for (const place of encoding.columns.values()) {
     const { low, high } = rangeOfType(place.column.type, linked.layout);
@@ -101,19 +102,19 @@ export function executedLines({ linked: { marks, tasks }, code }: Model): Set<st
 
 function writeElement(state: Int32Array, place: ColumnPlace, element: number, value: number): void {
   const bit = bitOf(place, element);
-  const mask = place.width === 32 ? -1 : 2 ** place.width - 1;
+  const mask = place.bits === 32 ? -1 : 2 ** place.bits - 1;
   state[bit >>> 5] |= (value & mask) << (bit & 31);
 }
 
 export function readElement(state: Int32Array, place: ColumnPlace, element: number): number {
   const bit = bitOf(place, element);
-  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.width);
-  return place.signed ? left >> (32 - place.width) : left >>> (32 - place.width);
+  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.bits);
+  return place.signed ? left >> (32 - place.bits) : left >>> (32 - place.bits);
 }
 
 export function pcOf(state: Int32Array, encoding: Encoding, task: number): number {
-  const { word, pcBits } = encoding.tasks[task];
-  return state[word] & (2 ** pcBits - 1);
+  const { word, shift, pcBits } = encoding.tasks[task];
+  return (state[word] >>> shift) & (2 ** pcBits - 1);
 }
 
 function misfit({ compiled }: LinkedScenario, { column }: ColumnPlace, value: number): InputError {

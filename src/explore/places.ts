@@ -28,7 +28,7 @@ export interface Places {
   judged: number;
   met: number;
   status: number;
-  /** per task the word of its pc, its mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
+  /** per task the word of its pc, its shift and mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
   tasks: number;
   /** per slot 0: not generated, 1: it is, 2: and it chooses */
   slots: number;
@@ -85,8 +85,8 @@ const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
 
 /** @param member from 0 on */
 export function placesOf(
-  { tasks, sometimes, layout, marks }: LinkedScenario,
-  { words }: Encoding,
+  { tasks, sometimes, layout }: LinkedScenario,
+  { words, notes }: Encoding,
   member: number,
 ): Places & { end: number } {
   const stride = Math.ceil(words / 4) * 4;
@@ -101,14 +101,15 @@ export function placesOf(
       side: take(2),
       choice: take(MAX_CHOICES),
       counts: take(MAX_CHOICES),
-      hits: take(marks?.lines.length ?? 0),
+      hits: take(notes),
       resume: take(5),
       sources: take(1),
       violation: take(5),
       judged: take(2),
       met: take(sometimes.length),
-      status: take(BLOCK),
-      tasks: take(tasks.length * 4),
+      // and one more: `next` leaves 0 there when it is done
+      status: take(BLOCK + 1),
+      tasks: take(tasks.length * 5),
       slots: take(1 + tasks.reduce((sum, { points }) => sum + points.length, 0)),
       high: take(BATCH),
       low: take(BATCH),

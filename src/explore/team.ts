@@ -84,7 +84,7 @@ export class Team {
 
   constructor(model: Model, options: TeamOptions) {
     const { linked, encoding, code } = model;
-    this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, linked.marks?.lines.length ?? 0);
+    this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, encoding.notes);
     this.#ground = makeGround(model, options.storage, options.memoryMax);
     const generated = generate(model, this.#ground, 0);
     this.store = storeOf(model, options.storage, this.shared, generated);
