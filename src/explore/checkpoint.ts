@@ -7,6 +7,7 @@
  * (src/app/checkpoint.ts).
  */
 import { assert } from '../base/assert.js';
+import type { Expectation } from './encode.js';
 import type { Team } from './team.js';
 
 /** What is counted at the border of a level: plain JSON. */
@@ -15,6 +16,10 @@ export interface Border {
   levels: number[];
   /** where that ends: how many states there are */
   states: number;
+  /** of a state */
+  words: number;
+  /** what values states have room for; absent: all that are possible */
+  expectation?: Expectation;
   /** that leave states of finished levels */
   edges: number;
   transitions: number;
@@ -37,7 +42,7 @@ export interface Source {
 const CHUNK = 1 << 14;
 
 /** @returns how many bytes `save` writes for a border, and `restore` reads */
-export function bytesOf({ levels, states, edges }: Border, words: number): number {
+export function bytesOf({ levels, states, edges, words }: Border): number {
   return states * words * 4 + finished(levels) * 2 + edges * 4;
 }
 

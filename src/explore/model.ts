@@ -10,8 +10,16 @@ import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
 import { Collapse } from './collapse.js';
-import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
-import { findIndependence } from './independent.js';
+import {
+  bitOf,
+  type ColumnPlace,
+  type Encoding,
+  type Expectation,
+  elementsOf,
+  encode,
+  type LocalSlot,
+} from './encode.js';
+import { findIndependence, type Independence } from './independent.js';
 import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
 
 export interface Model {
@@ -19,6 +27,9 @@ export interface Model {
   encoding: Encoding;
   code: Code;
   initial: Int32Array;
+  /** what values its states have room for; absent: all that are possible */
+  expectation?: Expectation;
+  independence?: Independence;
   /** absent in a plain model */
   collapse?: Collapse;
   symmetry: Symmetry;
@@ -49,14 +60,24 @@ export function buildModel(
   // a fair run is one of tasks that can be told apart
   const isReduced = reductions && depth === undefined && compiled.scenario.progress.length === 0;
   const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
-  const encoding = encode(linked, symmetry);
+  const independence = isReduced ? findIndependence(linked) : undefined;
+  return packed({ linked, symmetry, ...(independence && { independence }) });
+}
+
+/** @returns the same model with other states, which have room for the values that are expected */
+export function narrowed({ linked, symmetry, independence, collapse }: Model, expectation: Expectation): Model {
+  return packed({ linked, symmetry, ...(collapse && independence && { independence }) }, expectation);
+}
+
+function packed(base: Pick<Model, 'linked' | 'symmetry' | 'independence'>, expectation?: Expectation): Model {
+  const { linked, symmetry, independence } = base;
+  const encoding = encode(linked, symmetry, expectation);
   const canonical = canonicalForm(linked, encoding, symmetry);
   const code = generateCode(linked, encoding);
-  const independence = isReduced ? findIndependence(linked) : undefined;
   return {
-    linked,
+    ...base,
+    ...(expectation && { expectation }),
     encoding,
-    symmetry,
     ...(independence && { collapse: new Collapse(independence, encoding, code) }),
     ...(canonical && { canonical }),
     code,
@@ -110,6 +131,12 @@ export function readElement(state: Int32Array, place: ColumnPlace, element: numb
   const bit = bitOf(place, element);
   const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.bits);
   return place.signed ? left >> (32 - place.bits) : left >>> (32 - place.bits);
+}
+
+/** @returns the value of a local in a state whose task is where the slot is */
+export function readSlot(state: Int32Array, { word, shift, bits, signed }: LocalSlot): number {
+  const left = (state[word] >>> shift) << (32 - bits);
+  return signed ? left >> (32 - bits) : left >>> (32 - bits);
 }
 
 export function pcOf(state: Int32Array, encoding: Encoding, task: number): number {

@@ -11,9 +11,10 @@ import { assert } from '../base/assert.js';
 import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { type EdgeParts, Edges } from './edges.js';
+import type { Expectation } from './encode.js';
 import { type Generated, type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, takeReport } from './member.js';
-import type { Model } from './model.js';
+import { type Model, narrowed } from './model.js';
 import { type Storage, Store, type StoreHeld, type StoreParts } from './store.js';
 
 /** What a helper is told before a round; its arrays are shared, the rest may be copied. */
@@ -27,6 +28,8 @@ export interface Invitation {
 interface Welcome {
   /** how many stores a store buffer holds in the model that is searched */
   depth: BufferDepth;
+  /** what values its states have room for */
+  expectation?: Expectation;
   shared: Shared;
   ground: Ground;
   number: number;
@@ -78,12 +81,12 @@ export class Team {
   readonly #control: Int32Array;
   readonly #ground: Ground;
   readonly #options: TeamOptions;
-  readonly #depth: BufferDepth;
+  readonly #model: Model;
   readonly #helpers: Invited[] = [];
   #round = 0;
 
   constructor(model: Model, options: TeamOptions) {
-    const { linked, encoding, code } = model;
+    const { encoding, code } = model;
     this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, encoding.notes);
     this.#ground = makeGround(model, options.storage, options.memoryMax);
     const generated = generate(model, this.#ground, 0);
@@ -93,7 +96,7 @@ export class Team {
     this.owner = new Member(model, { generated, store, edges, shared, number: 0, statesMax: options.statesMax });
     this.#control = this.shared.control;
     this.#options = options;
-    this.#depth = linked.depth;
+    this.#model = model;
     assert(encoding.words === this.store.words, 'a store for other states');
   }
 
@@ -157,8 +160,10 @@ export class Team {
       if (this.members === MEMBERS_MAX) return;
       const { statesMax } = this.#options;
       const number = this.members;
-      const [depth, round] = [this.#depth, this.#control[WORD.round]];
-      const welcome = { depth, shared: this.shared, ground: this.#ground, number, round, statesMax };
+      const { linked, expectation } = this.#model;
+      const round = this.#control[WORD.round];
+      const model = { depth: linked.depth, ...(expectation && { expectation }) };
+      const welcome = { ...model, shared: this.shared, ground: this.#ground, number, round, statesMax };
       this.#helpers.push({ helper, store: { far: 0, parent: 0 }, edgeStates: 0, edges: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }
@@ -192,14 +197,15 @@ export class Team {
 
 /**
  * Helps with a search until it is over.
- * @param model the same as the owner's
+ * @param whole the same as the owner's, whatever its states have room for
  * @param first the first invitation
  * @param receive gives the next that was sent, if there is one
  */
-export function help(model: Model, first: Invitation, receive: () => Invitation | undefined): void {
+export function help(whole: Model, first: Invitation, receive: () => Invitation | undefined): void {
   const { welcome } = first;
   assert(welcome !== undefined, 'a helper is not welcomed');
-  const { shared, ground, number, statesMax } = welcome;
+  const { shared, ground, number, statesMax, expectation } = welcome;
+  const model = expectation ? narrowed(whole, expectation) : whole;
   const { storage } = ground;
   const { control } = shared;
   const generated = generate(model, ground, number);
