@@ -169,20 +169,30 @@ export class Edges {
     let left = states;
     for (let before = left + 1, up = false; left > 0 && left < before; up = !up) {
       before = left;
-      for (let i = 0; i < states; i++) {
-        const state = up ? i : states - 1 - i;
-        if (ends[state] === 1 || !this.#endsNow(state, ends)) continue;
-        ends[state] = 1;
-        left--;
-      }
+      left -= this.#sweep(ends, up);
     }
     return ends;
   }
 
-  #endsNow(state: number, ends: Uint8Array): boolean {
-    const from = this.first(state);
-    const to = this.end(state);
-    for (let e = from; e < to; e++) if (ends[this.target(e)] === 1) return true;
-    return from === to;
+  /** @returns how many more states can reach an end; the edges of each lie in one segment */
+  #sweep(ends: Uint8Array, up: boolean): number {
+    let found = 0;
+    const segments = Math.ceil(ends.length / SEGMENT);
+    for (let i = 0; i < segments; i++) {
+      const segment = up ? i : segments - 1 - i;
+      const [first, degree, base] = [this.#first[segment], this.#degree[segment], segment * SEGMENT];
+      const count = Math.min(SEGMENT, ends.length - base);
+      for (let j = 0; j < count; j++) {
+        const at = up ? j : count - 1 - j;
+        if (ends[base + at] === 1) continue;
+        let left = degree[at];
+        const targets = this.#targets[first[at] >>> SEGMENT_BITS];
+        for (let edge = first[at] & MASK; left > 0 && ends[targets[edge]] === 0; edge++) left--;
+        if (left === 0 && degree[at] > 0) continue;
+        ends[base + at] = 1;
+        found++;
+      }
+    }
+    return found;
   }
 }

@@ -18,22 +18,25 @@ import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
 import { type Common, commonOf, type Places, placesOf, type Storage } from './places.js';
+import { recentTexts } from './recent.js';
 import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
 import { type SharedMemory, WebAssembly } from './webassembly.js';
 
 /** Steps that are generated at once: a task goes on with those that come after. */
 const AT_ONCE = 8;
 
-/** Functions of memory, for the texts of which see drive.ts and claim.ts. */
+/** Functions of memory, for the texts of which see drive.ts, claim.ts and recent.ts. */
 export interface Functions {
   next(): number;
   /** leaves the fingerprints of the first so many successors; at least one */
   fingerprint(count: number): number;
   judge(count: number): number;
-  claim(count: number): number;
+  recall(count: number): number;
+  claim(pending: number): number;
   find(k: number): number;
   keepOne(i: number, index: number): number;
-  publish(index: number, count: number): number;
+  publish(index: number, pending: number): number;
+  remember(count: number, pending: number): number;
   grow(slots: number): number;
 }
 
@@ -175,7 +178,8 @@ function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addres
   texts.set('another', ANOTHER_TEXT);
   texts.set('next', nextText(places, linked.tasks.length));
   texts.set('judge', judgeText(places, linked, encoding));
-  for (const [name, text] of Object.entries(claimTexts(places, common, storage, encoding.words, member)))
+  const ofTable = claimTexts(places, common, storage, encoding.words, member);
+  for (const [name, text] of Object.entries({ ...ofTable, ...recentTexts(places, encoding.words) }))
     texts.set(name, text);
   const named = { ...addresses, functions: new Map([...texts.keys()].map((name, i) => [name, IMPORTED.length + i])) };
   const functions = [...texts].map(([name, text]): WasmFunction => ({ ...assemble(text, named), name }));

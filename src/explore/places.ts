@@ -8,6 +8,7 @@ import { BATCH, BLOCK } from './batch.js';
 import { MEMBERS_MAX } from './control.js';
 import { MAX_CHOICES } from './emit.js';
 import type { Encoding } from './encode.js';
+import { recentSize } from './recent.js';
 import { PAGES_MAX } from './wasm.js';
 
 export type Storage = 'exact' | 'fingerprints';
@@ -44,6 +45,9 @@ export interface Places {
   /** per new state its successor, and where in the table it is */
   fresh: number;
   claimed: number;
+  /** those of a batch that were not met a short while ago; and what was: see recent.ts */
+  pending: number;
+  recent: number;
   /** how many are new */
   freshCount: number;
   tables: number;
@@ -121,6 +125,8 @@ export function placesOf(
       fresh: take(BATCH),
       claimed: take(BATCH),
       freshCount: take(1),
+      pending: take(BATCH),
+      recent: take(recentSize(words).entry * recentSize(words).entries),
       tables: take(layout.columns.reduce((sum, { size }) => sum + size, 0)),
       stride,
       block: take(BLOCK * stride),

@@ -132,9 +132,9 @@ export interface WasmFunction {
 
 /** @returns a module of these functions; they are numbered from IMPORTED.length on */
 export function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
-  const vector = (items: readonly number[][]): number[] => [...unsigned(items.length), ...items.flat()];
+  const vector = (items: readonly number[][]): number[] => unsigned(items.length).concat(...items);
   const text = (name: string): number[] => vector([...name].map((c) => [c.charCodeAt(0)]));
-  const section = (id: number, body: readonly number[]): number[] => [id, ...unsigned(body.length), ...body];
+  const section = (id: number, body: number[]): number[] => [id, ...unsigned(body.length)].concat(body);
   const types = Array.from({ length: PARAMETERS_MAX + 1 }, (_, count) => [
     ...[0x60, count, ...Array<number>(count).fill(I32)],
     ...[1, I32],
@@ -151,16 +151,16 @@ export function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
     slot === undefined ? [] : [[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(IMPORTED.length + i)]],
   );
   const bodies = functions.map(({ locals, locals64 = 0, code }) => {
-    const body = [2, ...unsigned(locals), I32, ...unsigned(locals64), I64, ...code, OP.end];
-    return [...unsigned(body.length), ...body];
+    const body = [2, ...unsigned(locals), I32, ...unsigned(locals64), I64].concat(code, OP.end);
+    return unsigned(body.length).concat(body);
   });
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
-    ...section(1, vector(types)),
-    ...section(2, vector(imports)),
-    ...section(3, vector(functions.map(({ parameters }) => [parameters]))),
-    ...section(7, vector(exports)),
-    ...section(9, vector(elements)),
-    ...section(10, vector(bodies)),
-  ]);
+  const sections = [
+    section(1, vector(types)),
+    section(2, vector(imports)),
+    section(3, vector(functions.map(({ parameters }) => [parameters]))),
+    section(7, vector(exports)),
+    section(9, vector(elements)),
+    section(10, vector(bodies)),
+  ];
+  return new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00].concat(...sections));
 }
