@@ -29,8 +29,8 @@ const modes = [
 
 export default {
   title: 'The scenario set, mode by mode',
-  report() {
-    const workspace = openWorkspace();
+  async report() {
+    const workspace = await openWorkspace();
     const rows = [...workspace.scenarios]
       .sort((a, b) => (a.name < b.name ? -1 : 1))
       .map((scenario) => rowOf(workspace, scenario));

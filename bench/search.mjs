@@ -5,6 +5,7 @@
  * of reading, compiling and linking.
  */
 import { modelOf } from '../dist/app/check-job.js';
+import { FileSpill, spillFolder } from '../dist/app/spill.js';
 import { openWorkspace } from '../dist/app/workspace.js';
 import { check } from '../dist/explore/check.js';
 
@@ -15,9 +16,12 @@ const scenario = file.slice(file.lastIndexOf('/') + 1).replace(/\.ts$/, '');
 const model = modelOf(workspace, { scenario, kernel: 'v7.3' }, { with: [], without: [], noReductions });
 const build = performance.now();
 const before = process.resourceUsage();
-const { states, transitions, verdict, violation } = check(model, { storage: fingerprints ? 'fingerprints' : 'exact' });
+const { states, transitions, verdict, violation, collisionProbability } = check(model, {
+  storage: fingerprints ? 'fingerprints' : 'exact',
+  spill: new FileSpill(spillFolder()),
+});
 const after = process.resourceUsage();
 const cpu = (after.userCPUTime - before.userCPUTime + after.systemCPUTime - before.systemCPUTime) / 1e6;
 const wall = (performance.now() - build) / 1000;
-const found = { states, transitions, verdict: violation?.name ?? verdict };
+const found = { states, transitions, verdict: violation?.name ?? verdict, collisionProbability };
 console.log(JSON.stringify({ ...found, build: build / 1000, wall, cpu, rss: after.maxRSS - before.maxRSS }));

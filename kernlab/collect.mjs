@@ -71,6 +71,7 @@ function runOf(name) {
   const counts = ({ kinds }) => Object.fromEntries(kinds.map(({ name: kind, count }) => [kind, count]));
   const dat = report(join(result, `${name}.dat`));
   Object.assign(run, { trace_clock: dat.clock, events_in_dat: counts(dat) });
+  run.stack_blocks = run.events_in_dat.kernel_stack ?? 0;
   run.lost_events = dat.lost.events + dat.lost.overrun + dat.lost.dropped;
   run.zone_device_ranges = existsSync(join(result, `${name}.iomem`))
     ? rangesOf(name)
@@ -90,7 +91,7 @@ function runOf(name) {
     .filter((line) => line.startsWith('{'));
   run.ground_truth = said.map((line) => JSON.parse(line));
   run.leak_ground_truth = run.ground_truth.filter(
-    (entry) => 'leak' in entry || 'control' in entry || 'overput' in entry,
+    (entry) => 'leak' in entry || 'control' in entry || 'overput' in entry || 'underflow' in entry,
   );
   return { run, kernel: dat.kernel };
 }

@@ -48,7 +48,9 @@ if [ "${REFZERO:-}" = 1 ]; then
 fi
 
 gcc -O1 -Wall -static -pthread -I "$src/lib" -I "$here" -o "$root/bin/wl" "$here/wl.c" -luring
-stock=$(ls "$bld"/boot/vmlinuz-* 2> /dev/null || true)
+# packages of newer releases have it in /usr/lib/modules
+[ -d "$bld/lib" ] || ln -s usr/lib "$bld/lib"
+stock=$(ls "$bld"/boot/vmlinuz-* "$bld"/usr/lib/modules/*/vmlinuz 2> /dev/null || true)
 if [ "$src" != - ] && [ "$here/refleak/refleak.c" -nt "$bld/refleak/refleak.ko" ]; then
   mkdir -p "$bld/refleak"
   cp "$here"/refleak/* "$bld/refleak/"
@@ -58,9 +60,9 @@ fi
 [ "$src" = - ] || cp "$bld/refleak/refleak.ko" "$root/lib/modules/"
 if [ -n "$stock" ]; then
   # what is built in elsewhere, in the order in which it can be loaded
-  version=${stock##*/vmlinuz-}
+  version=$(basename "$(ls -d "$bld"/lib/modules/*)")
   /sbin/depmod -b "$bld" "$version"
-  mkdir "$root/boot"; cp "$bld/boot/config-$version" "$root/boot/"
+  mkdir "$root/boot"; cp "$bld/boot/config-$version" "$root/boot/" 2> /dev/null || cp "$bld/lib/modules/$version/config" "$root/boot/config-$version"
   for module in virtio_pci virtio_blk ext4 nvme nd_e820 nd_pmem; do
     /sbin/modprobe -d "$bld" -S "$version" --show-depends "$module"
   done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }' | while read -r module; do

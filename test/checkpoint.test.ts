@@ -50,6 +50,16 @@ describe('a search in pieces', () => {
     ['that is violated', VIOLATED, [500, 2000]],
   ])('%s ends as it does in one', (_, job, bounds) => {
     expect(inPieces(job, bounds).result).toEqual(runJob(workspace, job, PLAIN).result);
+    const options = { ...PLAIN, fingerprints: true };
+    expect(inPieces(job, bounds, options).result).toEqual(runJob(workspace, job, options).result);
+  });
+
+  it('by fingerprints, that waits on disk', () => {
+    const options: JobOptions = { ...PLAIN, fingerprints: true, memoryMax: 8 * 2 ** 20 };
+    const job: Job = { scenario: 'dax-truncate-dma', kernel: 'v7.3' };
+    const { result } = inPieces(job, [10_000, 50_000], options);
+    expect(result).toEqual(runJob(workspace, job, options).result);
+    expect(result.states).toBeGreaterThan(100_000);
   });
 
   it('with sorted tasks and the lines executed', () => {
@@ -88,6 +98,7 @@ describe('a checkpoint', () => {
     expect(refusalOf(VIOLATED, PLAIN)).toMatch(/^RZ4051 /);
     const changed = /^RZ4051 .* is of teardown-fault on v7\.3 as it was: its sources or options have changed since$/;
     expect(refusalOf(HOLDS, { ...PLAIN, coverage: true })).toMatch(changed);
+    expect(refusalOf(HOLDS, { ...PLAIN, fingerprints: true })).toMatch(/^RZ4051 .* holds whole states$/);
     expect(refusalOf(HOLDS, { ...PLAIN, without: ['38607c62b34b'] })).toMatch(changed);
   });
 
@@ -100,7 +111,7 @@ describe('a checkpoint', () => {
     };
     for (const length of [0, 1, 20, 30, 200, good.length - 33, good.length - 1]) isRefused(good.subarray(0, length));
     isRefused(Buffer.concat([good, Buffer.from([0])]));
-    isRefused(Buffer.from(good.toString('latin1').replace('checkpoint 1', 'checkpoint 2'), 'latin1'));
+    isRefused(Buffer.from(good.toString('latin1').replace('checkpoint 2', 'checkpoint 1'), 'latin1'));
     const wrong = fc.tuple(fc.nat(good.length - 1), fc.integer({ min: 1, max: 255 }));
     fc.assert(
       fc.property(wrong, ([at, change]) => {

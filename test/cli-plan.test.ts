@@ -44,11 +44,11 @@ describe('a plan', () => {
     expect(planned({ scenarios: ['src/scenarios/lost-update.ts'], kernels: ['v5.14'] })).toEqual([all[0]]);
   });
 
-  it('keeps one search, of whole states', () => {
+  it('keeps one search', () => {
     const one = { scenarios: ['lost-update'], kernels: ['v6.1'], checkpoint: 'file' };
     expect(planned(one)).toHaveLength(1);
     expect(diagnostic({ ...one, kernels: [] })).toMatchObject({ code: 'RZ4009' });
-    expect(diagnostic({ ...one, fingerprints: true })).toMatchObject({ code: 'RZ4009' });
+    expect(planned({ ...one, fingerprints: true })).toHaveLength(1);
   });
 
   it('has broken variants on the kernels that they name', () => {

@@ -71,7 +71,7 @@ describe.each(Object.entries(eras))('%s', (kernel, { free, mapped }) => {
 
   test('recordings of it are judged by the same counts', () => {
     for (const [type, count] of Object.entries(free)) {
-      expect(restRule(KINDS[Number(type)], parseKernelVersion(kernel)!).idle, `type ${type}`).toBe(count);
+      expect(restRule(KINDS[Number(type)], parseKernelVersion(kernel)!)!.idle, `type ${type}`).toBe(count);
     }
   });
 

@@ -12,12 +12,14 @@ const examples = examplesOf(page);
 describe('docs/language.md', () => {
   it.each(examples.filter(({ verdict }) => verdict === 'accepted'))('line $line: $code is accepted', (example) => {
     expect(printed(diagnosticsOf(example))).toBe('');
+    expect(printed(diagnosticsOf(example, true))).toBe('');
   });
 
   it.each(examples.filter(({ verdict }) => verdict === 'rejected'))('line $line: $code is rejected', (example) => {
     const diagnostics = diagnosticsOf(example);
     expect(diagnostics.map(({ code }) => code)).toContain(example.code);
     expect(printed(diagnostics)).toBe(example.printed);
+    expect(diagnosticsOf(example, true)).toEqual(diagnostics);
     for (const { place } of diagnostics) expect(place).toMatchObject({ file: 'example.ts', text: expect.any(String) });
   });
 

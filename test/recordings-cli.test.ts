@@ -131,7 +131,7 @@ test('wrong input is told by its code', async () => {
   expect(await trace(file('broken.gz', Uint8Array.of(0x1f, 0x8b, 8, 0, 1, 2, 3)))).toBe('RZ3008');
   expect(await trace(LEAK[0], '--kernel', 'new')).toBe('RZ3011');
   expect(await trace(LEAK[0], '--zone-device', '5-1=fsdax')).toBe('RZ3012');
-  expect(await trace(LEAK[0], '--zone-device', '1-5=ordinary')).toBe('RZ3012');
+  expect(await trace(LEAK[0], '--zone-device', '1-5=ordinal')).toBe('RZ3012');
   expect(await trace(LEAK[0], '--page', 'x')).toBe('RZ3014');
   expect(await trace(LEAK[0], '--page', '0x99')).toBe('RZ3015');
   expect(await trace(LEAK[0], '--event', 'nothing')).toBe('RZ3016');

@@ -83,7 +83,7 @@ function expectation(lines: Line[], at: number, kind: PageKind = 'ordinary', rel
   const { index, counts } = summarize(recording, ranges, kernel);
   const sites = new Sites(recording);
   const ledger = new Ledger(recording, index, counts, sites);
-  const rule = restRule(kind, kernel);
+  const rule = restRule(kind, kernel)!;
   const references = referencesOf(index, ledger, 0, rule, purposesOf(recording, index, sites, 0, kernel));
   const found = expectedAt({ recording, index, counts, kernel }, 0, kind, references, recording.events.time[at]);
   const shares = Object.fromEntries(found?.shares.map(({ part, references: held }) => [part, held]) ?? []);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Recordings that nobody tuned anything for: kept ones (all beside the clone with REFZERO_SWEEP=all) cut at both ends, with a CPU or a
- * tracepoint left out, with holes. Whatever is missing and not said, nobody is accused who did nothing.
+ * tracepoint left out, with holes; with the ranges of their device memory and without. Whatever is missing and not said, nobody is
+ * accused who did nothing.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -10,7 +11,7 @@ import { CONFIDENCES, isAccusation } from '../src/conform/suspicion.js';
 import { OP, opOf } from '../src/spec/ops.js';
 import type { Recording } from '../src/trace/recording.js';
 import type { MetaRun } from './recordings-shared.js';
-import { verdictOn } from './recordings-verdict.js';
+import { inferredIn, rangesOf, verdictOn } from './recordings-verdict.js';
 
 const KEPT = new URL('../recordings/', import.meta.url).pathname;
 const SHARED = process.env.REFZERO_RECORDINGS ?? new URL('../../shared/recordings/', import.meta.url).pathname;
@@ -72,12 +73,14 @@ async function harmed(path: string, run: MetaRun, release: string, harm: string,
   const guilty = new Set(
     (run.leak_ground_truth ?? []).flatMap(({ leak, underflow, pfn }) => (leak || underflow ? Number(pfn) : [])),
   );
-  const { suspects, weaker } = verdictOn(recording, run, release);
-  expect(
-    suspects.flatMap(({ pages }) => pages).filter((pfn) => !guilty.has(pfn)),
-    harm,
-  ).toEqual([]);
-  expect(weaker.every(({ confidence }) => !isAccusation(confidence) && CONFIDENCES.includes(confidence))).toBe(true);
+  for (const ranges of [rangesOf(run), inferredIn(recording, release)]) {
+    const { suspects, weaker } = verdictOn(recording, run, release, ranges);
+    expect(
+      suspects.flatMap(({ pages }) => pages).filter((pfn) => !guilty.has(pfn)),
+      harm,
+    ).toEqual([]);
+    expect(weaker.every(({ confidence }) => !isAccusation(confidence) && CONFIDENCES.includes(confidence))).toBe(true);
+  }
 }
 
 const runsOf = (path: string) => Object.values(JSON.parse(readFileSync(path, 'utf8')).runs) as MetaRun[];

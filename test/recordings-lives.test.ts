@@ -11,7 +11,7 @@ import { summarize } from '../src/conform/summary.js';
 import { parseKernelVersion } from '../src/spec/kernel-version.js';
 import { countAfter, OP, opOf, UNKNOWN } from '../src/spec/ops.js';
 import { pageFlagNames } from '../src/spec/page-flags.js';
-import { PAGE_KINDS, type PageKind, restRule } from '../src/spec/rest.js';
+import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../src/spec/rest.js';
 import { readText } from '../src/trace/read-text.js';
 import { Notes, type Recording } from '../src/trace/recording.js';
 import type { MetaRun } from './recordings-shared.js';
@@ -41,19 +41,20 @@ const NONE = { underWay: 0, began: 0, ended: 0, open: 0, made: 0, gone: 0, under
 
 describe('rules', () => {
   test.each([
-    // private, coherent, fsdax, devdax, p2pdma, ordinary: idle, and over where it differs
-    ['5.10', ['1', '1', '1', '1', '1', '0']],
-    ['v5.17', ['1', '1', '1', '1', '1', '0']],
-    ['seed', ['0', '0', '0', '0', '0', '0']],
-    ['5.18', ['1>0', '1>0', '1', '1', '1>0', '0']],
-    ['6.0.12', ['1>0', '1>0', '1', '1', '1>0', '0']],
-    ['6.1.192', ['0', '0', '1', '1', '1>0', '0']],
-    ['6.14', ['0', '0', '1', '1', '1>0', '0']],
-    ['6.15-rc1', ['0', '0', '0', '1', '0', '0']],
-    ['7.3.4-kernlab', ['0', '0', '0', '1', '0', '0']],
+    // private, coherent, fsdax, devdax, p2pdma, device of a type not known, ordinary: idle, and over where it differs
+    ['5.10', ['1', '1', '1', '1', '1', '1', '0']],
+    ['v5.17', ['1', '1', '1', '1', '1', '1', '0']],
+    ['seed', ['0', '0', '0', '0', '0', '0', '0']],
+    ['5.18', ['1>0', '1>0', '1', '1', '1>0', '-', '0']],
+    ['6.0.12', ['1>0', '1>0', '1', '1', '1>0', '-', '0']],
+    ['6.1.192', ['0', '0', '1', '1', '1>0', '-', '0']],
+    ['6.14', ['0', '0', '1', '1', '1>0', '-', '0']],
+    ['6.15-rc1', ['0', '0', '0', '1', '0', '-', '0']],
+    ['7.3.4-kernlab', ['0', '0', '0', '1', '0', '-', '0']],
   ])('%s', (release, wanted) => {
     const rules = PAGE_KINDS.map((kind) => restRule(kind, kernel(release)));
-    expect(rules.map(({ idle, over }) => (idle === over ? `${idle}` : `${idle}>${over}`))).toEqual(wanted);
+    const text = ({ idle, over }: RestRule) => (idle === over ? `${idle}` : `${idle}>${over}`);
+    expect(rules.map((rule) => (rule ? text(rule) : '-'))).toEqual(wanted);
   });
 
   test('releases', () => {
@@ -207,7 +208,7 @@ describe('lives', () => {
 
   test('without a kernel the kinds that depend on it are left out', () => {
     const lives = summarize(recordingOf([get]), new RangeMap([parseRange('0x100-0x1ff=fsdax')!]), undefined);
-    expect([lives.kinds, lives.skipped]).toEqual([[], ['fsdax']]);
+    expect([lives.kinds, [...lives.skipped]]).toEqual([[], [['fsdax', 1]]]);
   });
 });
 

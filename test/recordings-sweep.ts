@@ -10,7 +10,7 @@ import { loadRecording } from '../src/app/trace-load.js';
 import { parseKernelVersion } from '../src/spec/kernel-version.js';
 import { flagOptions } from '../src/spec/page-flags.js';
 import { agreement, flagDifferences, type MetaRun, wantedCounts } from './recordings-shared.js';
-import { expectTruth, verdictOn } from './recordings-verdict.js';
+import { expectTruth, inferredIn, misjudged, verdictOn } from './recordings-verdict.js';
 import { countsOf } from './squeeze.js';
 
 const ROOT = process.env.REFZERO_RECORDINGS ?? new URL('../../shared/recordings', import.meta.url).pathname;
@@ -40,6 +40,7 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(countsOf(dat)).toEqual(wantedCounts(run, 'dat'));
   expect(dat.orphanStacks).toBe(0);
   expectTruth(verdictOn(dat, run, kernel), dat, run);
+  expect(misjudged(dat, run, kernel)).toEqual([]);
   if (run.files.text!.uncompressed_bytes > LARGE) return;
   const text = await loadRecording(`${folder}/${run.files.text!.file}`);
   expect(text.diagnostics).toEqual([]);
@@ -47,5 +48,7 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(agreement(dat, text)).toEqual([]);
   const config = flagOptions(readFileSync(`${folder}/kernel.config`, 'utf8'));
   expect(flagDifferences(dat, text, { ...parseKernelVersion(kernel)!, config })).toEqual([]);
-  expectTruth(verdictOn(text, run, kernel), text, run);
+  expect(misjudged(text, run, kernel)).toEqual([]);
+  // a text has no zone in its flags, and nobody tells it the ranges
+  expectTruth(verdictOn(text, run, kernel, inferredIn(text, kernel)), text, run);
 }

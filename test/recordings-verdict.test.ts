@@ -10,7 +10,7 @@ import { parseKernelVersion } from '../src/spec/kernel-version.js';
 import { readText } from '../src/trace/read-text.js';
 import { Notes } from '../src/trace/recording.js';
 import type { MetaRun } from './recordings-shared.js';
-import { expectTruth, toldBy } from './recordings-verdict.js';
+import { expectTruth, misjudged, toldBy } from './recordings-verdict.js';
 
 const FOLDER = new URL('../recordings/', import.meta.url).pathname;
 const metaOf = (name: string) => `${FOLDER}${name.replace(/\.(dat|trace).*$/, '.meta.json')}`;
@@ -22,6 +22,28 @@ describe('kept recordings', () => {
     const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
     const { verdict } = reportOf(trace);
     expectTruth(verdict, trace.recording, run);
+  });
+
+  test.each(files)('%s, without its ranges: the same suspects, no certainty', async (name) => {
+    const trace = await openTrace(FOLDER + name, { kernel: name.split('-')[0] });
+    const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
+    const { verdict, pages } = reportOf(trace);
+    expect(misjudged(trace.recording, run, name.split('-')[0])).toEqual([]);
+    expectTruth(verdict, trace.recording, run);
+    const device = pages.filter(({ kind }) => kind !== 'ordinary');
+    expect(device.map(({ strengths }) => strengths.certain)).toEqual(device.map(() => 0));
+    expect(verdict.suspects.filter(({ kind }) => kind !== 'ordinary').every(({ inferred }) => inferred)).toBe(true);
+  });
+
+  test('who names a range is believed', async () => {
+    const zoneDevice = ['0x41000-0x4100f=ordinary', '0x41200-0x4120f=devdax'];
+    const { ranges } = await openTrace(`${FOLDER}5.10-leaks-fsdax.dat.xz`, { zoneDevice });
+    const pages = [0x41005, 0x41205, 0x41215];
+    expect(pages.map((pfn) => [ranges.kindOf(pfn), ranges.isInferred(pfn)])).toEqual([
+      ['ordinary', false],
+      ['devdax', false],
+      ['fsdax', true],
+    ]);
   });
 
   test('the leak tells its story', async () => {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The verdict on a recording against the ground truth in its meta.json; shared by the kept recordings and the sweep. */
 import { expect } from 'vitest';
+import { inferRanges } from '../src/conform/infer-ranges.js';
+import { indexPages } from '../src/conform/page-index.js';
 import { RangeMap, rangeOf } from '../src/conform/ranges.js';
 import { summarize } from '../src/conform/summary.js';
 import { judge, type Verdict } from '../src/conform/verdict.js';
@@ -18,11 +20,36 @@ export interface Told {
   suspected: string[];
 }
 
-export function verdictOn(recording: Recording, run: MetaRun, release: string): Verdict {
-  const ranges = run.zone_device_ranges.map(({ first_pfn, last_pfn, type }) => rangeOf(first_pfn, last_pfn, type)!);
-  const map = new RangeMap(ranges);
+export function rangesOf(run: MetaRun): RangeMap {
+  return new RangeMap(
+    run.zone_device_ranges.map(({ first_pfn, last_pfn, type }) => rangeOf(first_pfn, last_pfn, type)!),
+  );
+}
+
+/** What the recording alone says where device memory is. */
+export function inferredIn(recording: Recording, release: string): RangeMap {
+  return new RangeMap(inferRanges(recording, new RangeMap([]), parseKernelVersion(release)));
+}
+
+export function verdictOn(recording: Recording, run: MetaRun, release: string, map = rangesOf(run)): Verdict {
   const kernel = parseKernelVersion(release)!;
   return judge(recording, summarize(recording, map, kernel), map, kernel);
+}
+
+/**
+ * Pages of which the recording alone says another kind than the meta.json, `0x60000 ordinary as devdax`, at most a few. That
+ * nothing tells the type is allowed; and so is knowing device memory that was gone when the meta.json was written.
+ */
+export function misjudged(recording: Recording, run: MetaRun, release: string): string[] {
+  const [given, inferred] = [rangesOf(run), inferredIn(recording, release)];
+  const found: string[] = [];
+  for (const pfn of indexPages(recording).pages) {
+    const [truth, said] = [given.kindOf(pfn), inferred.kindOf(pfn)];
+    const gone = truth === 'ordinary' && said === 'devdax' && (run.events.page_ref_set ?? 0) > 16384;
+    if (truth === said || gone || (truth !== 'ordinary' && said === 'device')) continue;
+    if (found.length < 8) found.push(`0x${pfn.toString(16)} ${truth} as ${said}`);
+  }
+  return found;
 }
 
 export function toldBy({ suspects, weaker }: Verdict): Told {

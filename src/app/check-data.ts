@@ -30,8 +30,12 @@ export interface CheckOptions {
   secondsMax?: number;
   /** also say which lines of kernel code no search has executed */
   coverage?: boolean;
-  /** 64 bits of each state are kept instead of all */
+  /** 64 bits of each state are kept instead of all, from the beginning */
   fingerprints?: boolean;
+  /** whole states are kept, and where memory ends the search ends */
+  exact?: boolean;
+  /** folder for what does not stay in memory; one for temporary files if absent; false: all stays in memory */
+  spill?: string | false;
   /** every state of the plain graph is visited */
   noReductions?: boolean;
   /** file to keep the one search in if it is stopped, and to take it up from */

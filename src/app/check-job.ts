@@ -13,6 +13,7 @@ import { openCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { coveredBy } from './coverage.js';
 import { initialMemory } from './initial.js';
 import { withSourceLines, withWidthHints } from './source-line.js';
+import { FileSpill, spillFolder } from './spill.js';
 
 export interface JobHooks {
   /** asked now and then; true ends the search */
@@ -28,7 +29,11 @@ export interface JobOptions {
   without: readonly string[];
   memory?: MemoryOrder;
   statesMax?: number;
+  /** how states are stored: at most one of these; if none, whole, and where memory ends by fingerprints */
   fingerprints?: boolean;
+  exact?: boolean;
+  /** folder for what does not stay in memory; one for temporary files if absent; false: all stays in memory */
+  spill?: string | false;
   noReductions?: boolean;
   /** bytes; a search that needs more is inconclusive */
   memoryMax?: number;
@@ -83,15 +88,21 @@ export function runProgram(compiled: CompiledScenario, job: Job, options: JobOpt
   // what was kept is of the store buffers that are tried first; if they are too small, all begins anew
   let goesOn = opened !== undefined;
   let checkpoint: Done['checkpoint'];
-  const resumed = (model: Model): Pick<SearchOptions, 'resume'> => {
+  const storage: Pick<SearchOptions, 'storage'> = {
+    ...(options.fingerprints && { storage: 'fingerprints' }),
+    ...(options.exact && { storage: 'exact' }),
+  };
+  const resumed = (model: Model): Pick<SearchOptions, 'resume' | 'storage'> => {
     if (!goesOn || !opened) return {};
     goesOn = false;
-    return { resume: opened.of(model) };
+    const resume = opened.of(model, storage.storage);
+    return { resume, ...(resume.border.storage === 'fingerprints' && { storage: 'fingerprints' }) };
   };
   const searchOf = (model: Model): SearchOptions => ({
     ...(options.statesMax !== undefined && { statesMax: options.statesMax }),
     ...(options.memoryMax !== undefined && { memoryMax: options.memoryMax }),
-    ...(options.fingerprints && { storage: 'fingerprints' }),
+    ...storage,
+    ...(options.spill !== false && { spill: new FileSpill(options.spill ?? spillFolder()) }),
     ...(options.secondsMax !== undefined && { secondsMax: options.secondsMax }),
     shouldStop() {
       if (hooks.shouldStop?.()) return 'interrupt';

@@ -11,6 +11,7 @@ import type { CheckResult, Violation } from '../explore/verdict.js';
 import type { CheckOptions, Job, Outcome, Planned, Recorded } from './check-data.js';
 import { functionsOf } from './coverage.js';
 import { sourceName } from './own-sources.js';
+import { proveSpill } from './spill.js';
 
 /** @returns whether a scenario is meant as a file rather than by its name */
 export function isPath(scenario: string): boolean {
@@ -22,19 +23,14 @@ export function isPath(scenario: string): boolean {
  * @throws InputError for unknown names, options that exclude each other, and where no search is left
  */
 export function plan(workspace: Workspace, options: CheckOptions): Planned {
+  if (options.exact && options.fingerprints) throw new InputError(BOTH_STORAGES);
+  if (typeof options.spill === 'string') proveSpill(options.spill);
   const all = planAll(workspace, options);
   const { length: searches } = all.outcomes.filter(isSearch);
   if ((options.checkpoint ?? options.resume) === undefined) return all;
   if (searches > 1) throw new InputError(oneSearch(searches));
-  if (options.fingerprints) throw new InputError(NOT_KEPT);
   return all;
 }
-
-const NOT_KEPT: Diagnostic = {
-  code: 'RZ4009',
-  message: 'a search by --fingerprints cannot be kept or gone on with',
-  hint: 'its states are gone once they were looked at; without --fingerprints they are there',
-};
 
 function oneSearch(searches: number): Diagnostic {
   return {
@@ -75,6 +71,12 @@ function allFunctions(workspace: Workspace, kernels: readonly string[], options:
   const changes = { with: [...options.with], without: [...options.without] };
   return Object.fromEntries(kernels.map((kernel) => [kernel, functionsOf(workspace, { kernel, ...changes })]));
 }
+
+const BOTH_STORAGES: Diagnostic = {
+  code: 'RZ4008',
+  message: '--exact and --fingerprints exclude each other',
+  hint: 'with neither, whole states are kept as far as memory goes, and fingerprints from there on',
+};
 
 const BOTH_VARIANTS: Diagnostic = {
   code: 'RZ4008',

@@ -3,17 +3,17 @@
  * A search in a file: written whole beside it and renamed, so that it is there or not; read only if every byte is as it was
  * written and the model is the same.
  *
- * The file: a line `refzero checkpoint 1 N`, N bytes of JSON, the states and edges (src/explore/checkpoint.ts, numbers with the
+ * The file: a line `refzero checkpoint 2 N`, N bytes of JSON, the states and edges (src/explore/checkpoint.ts, numbers with the
  * least byte first), and the SHA-256 of all that.
  */
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import type { BufferDepth } from '../compiler/link.js';
-import { type Border, bytesOf, type Model, modelText, type Sink, type Source } from '../explore/check.js';
+import { type Border, bytesOf, type Model, modelText, type Sink, type Source, type Storage } from '../explore/check.js';
 import type { Job } from './check-data.js';
 
-const MAGIC = 'refzero checkpoint 1 ';
+const MAGIC = 'refzero checkpoint 2 ';
 const HASH_BYTES = 32;
 /** Nobody has so many levels. */
 const HEADER_MAX = 1 << 26;
@@ -31,8 +31,11 @@ interface Header {
 export interface Opened {
   /** the store buffers of its model */
   depth: BufferDepth;
-  /** @throws InputError RZ4051 where this is not its model */
-  of(model: Model): { border: Border; source: Source };
+  /**
+   * @param storage how states have to be stored; as they were if absent
+   * @throws InputError RZ4051 where this is not its model, or they were stored otherwise
+   */
+  of(model: Model, storage?: Storage): { border: Border; source: Source };
   close(): void;
 }
 
@@ -104,8 +107,9 @@ export function openCheckpoint(path: string, job: Job): Opened {
     };
     return {
       depth: header.depth,
-      of(model) {
+      of(model, storage = header.border.storage) {
         if (header.model !== hashOf(model)) throw new InputError(ofAnother(path, header.job, job));
+        if (header.border.storage !== storage) throw new InputError(storedOtherwise(path, storage));
         return { border: header.border, source: { read } };
       },
       close: () => closeSync(file),
@@ -131,7 +135,7 @@ function opened(path: string): number {
 /** @returns the header, and where what follows it begins */
 function headerIn(path: string, file: number): { header: Header; body: number } {
   const line = readAt(file, 0, MAGIC.length + 16).toString('latin1');
-  const [first, length] = /^refzero checkpoint 1 (\d{1,10})\n/.exec(line) ?? [];
+  const [first, length] = /^refzero checkpoint 2 (\d{1,10})\n/.exec(line) ?? [];
   if (first === undefined) {
     const other = line.startsWith('refzero checkpoint ') ? 'it was written by another version of refzero' : undefined;
     throw new InputError(other ? damaged(path, other) : notOne(path));
@@ -146,7 +150,8 @@ function headerIn(path: string, file: number): { header: Header; body: number } 
 function headerOf(text: string): Header | undefined {
   try {
     const header: Header = JSON.parse(text);
-    const { states, edges, words, levels } = header.border;
+    const { storage, states, edges, words, levels } = header.border;
+    if (storage !== 'exact' && storage !== 'fingerprints') return undefined;
     const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
     return [states, edges, words, ...levels].every(isCount) && levels.length > 0 ? header : undefined;
   } catch {
@@ -176,6 +181,14 @@ function notOne(path: string): Diagnostic {
 function damaged(path: string, reason: string): Diagnostic {
   const hint = 'it cannot be gone on from; search from the start';
   return { code: 'RZ4050', message: `${path} is not what was written: ${reason}`, hint };
+}
+
+function storedOtherwise(path: string, wanted: Storage): Diagnostic {
+  const [held, hint] =
+    wanted === 'exact'
+      ? ['fingerprints of states, not whole ones', 'go on without --exact']
+      : ['whole states', 'go on without --fingerprints'];
+  return { code: 'RZ4051', message: `${path} holds ${held}`, hint };
 }
 
 function ofAnother(path: string, saved: Job, job: Job): Diagnostic {

@@ -99,7 +99,8 @@ export class MemoryMap {
     const found = new Map<number, HeldPage>();
     let looked = 0;
     for (const { first, last, kind } of ranges) {
-      const { idle } = restRule(kind, kernel);
+      const idle = restRule(kind, kernel)?.idle;
+      if (idle === undefined) continue;
       const from = first - (first % AT_ONCE);
       const to = Math.min(last + 1, from + MOST_PAGES - looked);
       const addresses = (function* (base: bigint) {

@@ -18,14 +18,22 @@ export function findTracefs(host: Host, undo: Undo): string {
     const hint = 'record on the Linux machine that is to be looked at; refzero trace reads the file anywhere';
     throw cannot('RZ3100', `recording needs Linux's tracefs, and this is ${host.platform}`, hint);
   }
+  return mounted(host) ?? mountTracefs(host, undo);
+}
+
+/** @throws InputError where it is there and nobody lets us use it */
+function mounted(host: Host): string | undefined {
   for (const place of PLACES) {
     try {
-      if (host.list(place).includes('events')) return place;
+      if (!host.list(place).includes('events')) continue;
+      // a kernel that is locked down lets its folders be listed
+      host.readBytes(`${place}/tracing_on`);
+      return place;
     } catch (error) {
-      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') throw notPermitted(host, place);
+      if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') throw notPermitted(host, place, error);
     }
   }
-  return mountTracefs(host, undo);
+  return undefined;
 }
 
 function mountTracefs(host: Host, undo: Undo): string {
@@ -43,11 +51,11 @@ function mountTracefs(host: Host, undo: Undo): string {
     const against = host.umount(place);
     if (against !== undefined) throw new Error(against);
   });
-  return place;
+  return mounted(host) ?? place;
 }
 
-/** Root, or, where we are root already, lockdown. */
-function notPermitted(host: Host, what: string): InputError {
+/** Root, or, where we are root already, lockdown: that answers EPERM, and file permissions EACCES. */
+function notPermitted(host: Host, what: string, error: unknown): InputError {
   const lockdown = /\[(\w+)\]/.exec(tryText(host, '/sys/kernel/security/lockdown'))?.[1];
   if (lockdown === 'confidentiality') {
     const hint = 'boot with lockdown=integrity or lockdown=none; with Secure Boot a distribution may set it';
@@ -55,7 +63,8 @@ function notPermitted(host: Host, what: string): InputError {
   }
   const hint =
     'tracing is for root: sudo refzero record -- COMMAND; to run COMMAND as yourself: -- sudo -u "$USER" COMMAND';
-  return cannot('RZ3101', `not permitted to use ${what}`, hint);
+  const more = '. For root too where the kernel is locked down (cat /sys/kernel/security/lockdown), and in containers';
+  return cannot('RZ3101', `not permitted to use ${what}`, codeOf(error) === 'EPERM' ? hint + more : hint);
 }
 
 /** One instance: `read` and `write` take paths below it. */
@@ -84,7 +93,8 @@ export class Instance {
     try {
       this.host.write(`${this.path}/${file}`, text);
     } catch (error) {
-      throw refused(this.host, `${this.path}/${file}`, text, error);
+      const path = `${this.path}/${file}`;
+      throw refused(this.host, path, `write ${JSON.stringify(text)} to ${path}`, error);
     }
   }
 
@@ -95,16 +105,17 @@ export class Instance {
   }
 }
 
-function refused(host: Host, path: string, text: string, error: unknown): InputError {
+/** @param what was tried: `write "1" to PATH` */
+function refused(host: Host, path: string, what: string, error: unknown): InputError {
   const code = codeOf(error);
-  if (code === 'EACCES' || code === 'EPERM') return notPermitted(host, path);
+  if (code === 'EACCES' || code === 'EPERM') return notPermitted(host, path, error);
   const hints: Record<string, string> = {
     ENOENT: 'this kernel does not have it',
     EBUSY: 'somebody else uses it at the moment: is another tracer running?',
     ENOMEM: 'there is not enough memory: give a smaller --buffer',
     EINVAL: 'this kernel does not take that value',
   };
-  return cannot('RZ3107', `cannot write ${JSON.stringify(text)} to ${path}: ${(error as Error).message}`, hints[code]);
+  return cannot('RZ3107', `cannot ${what}: ${(error as Error).message}`, hints[code]);
 }
 
 /**
@@ -112,24 +123,27 @@ function refused(host: Host, path: string, text: string, error: unknown): InputE
  * @param said told what was taken away, and what could not be
  */
 export function removeLeftovers(host: Host, root: string, said: (text: string) => void): void {
-  const sweep = (what: string, pattern: RegExp, remove: () => void) => {
-    const pid = Number(pattern.exec(what)?.[1] ?? Number.NaN);
-    if (Number.isNaN(pid) || host.alive(pid)) return;
+  const taken = new Map<string, number>();
+  const sweep = (name: string, pid: string | undefined, remove: () => void) => {
+    if (pid === undefined || host.alive(Number(pid))) return;
     try {
       remove();
-      said(`took away ${what}, left by a recorder that was killed`);
+      taken.set(pid, (taken.get(pid) ?? 0) + 1);
     } catch (error) {
-      said(`${what} is left from a recorder that was killed, and cannot be taken away: ${(error as Error).message}`);
+      said(`${name} is left from a recorder that was killed, and cannot be taken away: ${(error as Error).message}`);
     }
   };
   for (const name of tryList(host, `${root}/instances`)) {
-    sweep(name, new RegExp(`^${PREFIX}(?:held-)?(\\d+)$`), () => host.rmdir(`${root}/instances/${name}`));
+    const pid = new RegExp(`^${PREFIX}(?:held-)?(\\d+)$`).exec(name)?.[1];
+    sweep(`${root}/instances/${name}`, pid, () => host.rmdir(`${root}/instances/${name}`));
   }
   // after the instances, which use them
   for (const [, probe] of tryText(host, `${root}/kprobe_events`).matchAll(/^p:(\S+)/gm)) {
-    sweep(`the probe ${probe}`, /^the probe refzero_(?:held_)?(\d+)\//, () =>
-      host.write(`${root}/kprobe_events`, `-:${probe}\n`),
-    );
+    const pid = /^refzero_(?:held_)?(\d+)\//.exec(probe)?.[1];
+    sweep(`the probe ${probe}`, pid, () => host.write(`${root}/kprobe_events`, `-:${probe}\n`));
+  }
+  for (const [pid, things] of taken) {
+    said(`took away what recorder ${pid} left when it was killed: ${things} of its instances and probes`);
   }
 }
 
@@ -146,7 +160,7 @@ export function makeInstance(host: Host, root: string, undo: Undo, purpose = '')
   try {
     host.mkdir(path);
   } catch (error) {
-    throw refused(host, path, '', error);
+    throw refused(host, path, `make ${path}`, error);
   }
   undo.add(`${path} is still there (as root: rmdir ${path})`, () => host.rmdir(path));
   const instance = new Instance(host, root, path);

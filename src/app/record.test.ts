@@ -259,8 +259,15 @@ describe('it says what is in the way', () => {
     expect(await refused()).toBe(
       'RZ3101 not permitted to use /sys/kernel/tracing; tracing is for root: sudo refzero record -- COMMAND; to run COMMAND as yourself: -- sudo -u "$USER" COMMAND',
     );
+    // as a locked down kernel does: its folders may be listed, and nothing opened
+    machine.refuse.splice(0, 1, ['read', /tracing\//, 'EPERM'], ['mkdir', /instances/, 'EINVAL']);
+    expect(await refused()).toMatch(/^RZ3101 not permitted .* For root too where the kernel is locked down/);
     machine.put('/sys/kernel/security/lockdown', 'none integrity [confidentiality]\n');
     expect(await refused()).toMatch(/^RZ3101 the kernel is locked down \(confidentiality\)/);
+    // also where we mount it ourselves
+    machine.remove(TRACEFS);
+    expect(await refused()).toMatch(/^RZ3101 the kernel is locked down \(confidentiality\)/);
+    expect([machine.mounted, machine.unmounted]).toEqual([1, 1]);
   });
 
   it('no tracefs in the kernel, or none that can be mounted', async () => {
@@ -378,7 +385,7 @@ describe('when something fails on the way', () => {
     machine.mkdir(`${TRACEFS}/instances/refzero-99`);
     machine.mkdir(`${TRACEFS}/instances/mine`);
     await run();
-    expect(said).toEqual(['took away refzero-99, left by a recorder that was killed']);
+    expect(said).toEqual(['took away what recorder 99 left when it was killed: 1 of its instances and probes']);
     expect(machine.list(`${TRACEFS}/instances`)).toEqual(['mine']);
   });
 
@@ -472,6 +479,6 @@ describe('in place of page_ref events', () => {
     await run();
     expect(written()).toEqual(['-:refzero_98/__put_page', '-:refzero_held_98/held']);
     expect(machine.list(`${TRACEFS}/instances`)).toEqual([]);
-    expect(said).toHaveLength(4);
+    expect(said).toEqual(['took away what recorder 98 left when it was killed: 4 of its instances and probes']);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { InternalError } from '../base/assert.js';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { inferRanges } from '../conform/infer-ranges.js';
 import { indexPages } from '../conform/page-index.js';
 import { type PageLife, pageLife } from '../conform/page-life.js';
 import { type PathUse, pathUses } from '../conform/path-use.js';
@@ -48,12 +49,12 @@ export interface OpenTrace {
 
 /** Opens a recording. @throws InputError for wrong options, or where nothing of the file can be read */
 export async function openTrace(file: string, options: TraceOptions = {}): Promise<OpenTrace> {
-  const given = options.kernel === undefined ? undefined : parseKernelVersion(options.kernel);
-  if (options.kernel !== undefined && !given) {
+  const named = options.kernel === undefined ? undefined : parseKernelVersion(options.kernel);
+  if (options.kernel !== undefined && !named) {
     const message = `${JSON.stringify(options.kernel)} is no kernel release`;
     throw new InputError({ code: 'RZ3011', message, hint: 'for example 6.12, v7.3 or seed' });
   }
-  const ranges = (options.zoneDevice ?? []).map(rangeOption);
+  const asked = (options.zoneDevice ?? []).map(rangeOption);
   const besides = options.meta === undefined ? undefined : await loadMeta(options.meta, file);
   const recording = await loadRecording(file, options);
   const { events, diagnostics, kinds } = recording;
@@ -62,13 +63,15 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const own = ownMeta(recording, file);
   const meta = besides ?? own;
   recording.kernel ??= own?.kernel?.name;
-  const { kernel: release, kernelFrom } = kernelOf(given, recording, meta);
+  const { kernel: release, kernelFrom } = kernelOf(named, recording, meta);
   const config = options.kernelConfig === undefined ? undefined : await loadConfig(options.kernelConfig);
   const kernel = release && config ? { ...release, config } : release;
-  checkKernel(recording, { given, meta: meta?.kernel });
-  const map = new RangeMap([...ranges, ...(meta?.ranges ?? [])]);
-  if (kernel) checkRanges(map, kernel, diagnostics);
-  return { file, recording, kernel, kernelFrom, ranges: map };
+  checkKernel(recording, { given: named, meta: meta?.kernel });
+  const given = [...asked, ...(meta?.ranges ?? [])];
+  const inferred = inferRanges(recording, new RangeMap(given), kernel);
+  const ranges = new RangeMap([...given, ...inferred]);
+  if (kernel) checkRanges(ranges, kernel, diagnostics);
+  return { file, recording, kernel, kernelFrom, ranges };
 }
 
 function rangeOption(text: string): PfnRange {
@@ -170,10 +173,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
   const sites = new Sites(recording);
   const selection = narrow && selectionOf(trace, narrow, lives.index, sites);
   const diagnostics = recording.diagnostics.slice();
-  if (lives.skipped.length > 0) {
-    const message = `the kernel is not known, so neither are the idle counts of ${lives.skipped.join(', ')} pages`;
-    diagnostics.push({ code: 'RZ3010', message, hint: 'name it with --kernel, for example --kernel 6.12' });
-  }
+  diagnostics.push(...skippedNotes(lives, kernel));
   let attached = 0;
   let first = Number.POSITIVE_INFINITY;
   let last = Number.NEGATIVE_INFINITY;
@@ -216,6 +216,17 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow): TraceReport {
     narrowed: selection ? narrowedOf(trace, lives, sites, selection) : null,
     diagnostics,
   };
+}
+
+/** Device memory that is not judged, since nobody knows by which rule. */
+function skippedNotes({ skipped }: LivesOf, kernel: KernelVersion | undefined): Diagnostic[] {
+  if (skipped.size === 0) return [];
+  if (!kernel) {
+    const message = `the kernel is not known, so neither are the idle counts of ${[...skipped.keys()].join(', ')} pages`;
+    return [{ code: 'RZ3010', message, hint: 'name it with --kernel, for example --kernel 6.12' }];
+  }
+  const message = `pages of device memory of which nothing tells the type: ${skipped.get('device')}; they are not judged`;
+  return [{ code: 'RZ3010', message, hint: 'name it with --zone-device, for example 0x40000-0x4ffff=fsdax' }];
 }
 
 function narrowedOf(

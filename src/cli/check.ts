@@ -31,6 +31,8 @@ interface Flags {
   resume?: string;
   threads?: number;
   fingerprints?: boolean;
+  exact?: boolean;
+  spill?: string | boolean;
   reductions?: boolean;
   showSteps?: boolean;
   list?: boolean;
@@ -68,7 +70,10 @@ export function checkCommand(program: Command): void {
     .option('--checkpoint <file>', 'keep the one search in this file if it is stopped, by a bound or Ctrl-C')
     .option('--resume <file>', 'go on with a search that is kept in this file')
     .option('--coverage', 'say which lines of kernel code no search executed')
-    .option('--fingerprints', 'keep 64 bits of each state: less memory; whether runs can end is not asked')
+    .option('--fingerprints', 'keep 64 bits of each state, not all: the report says how likely two are mistaken')
+    .option('--exact', 'keep whole states only: end inconclusive where memory ends')
+    .option('--spill <dir>', 'folder for what does not stay in memory (default: the one for temporary files)')
+    .option('--no-spill', 'keep everything in memory')
     .option('--no-reductions', 'search the plain graph: leave nothing out, proven or not')
     .option('--threads <n>', 'worker threads at most (default: one a processor)', wholeNumber('--threads'))
     .option('--show-steps', 'print the steps of one scenario on one kernel, each with its source line')
@@ -108,6 +113,8 @@ function optionsOf(scenarios: string[], flags: Flags): CheckOptions {
     ...(flags.checkpoint !== undefined && { checkpoint: flags.checkpoint }),
     ...(flags.resume !== undefined && { resume: flags.resume }),
     ...(flags.fingerprints && { fingerprints: true }),
+    ...(flags.spill !== undefined && flags.spill !== true && { spill: flags.spill }),
+    ...(flags.exact && { exact: true }),
     ...(flags.reductions === false && { noReductions: true }),
     ...(flags.threads !== undefined && { threads: flags.threads }),
   };
@@ -148,6 +155,7 @@ export function renderReport(report: CheckReport, options: CheckOptions, screen:
       ...(options.memory === 'tso' ? ['--memory', 'tso'] : []),
       ...(options.noReductions ? ['--no-reductions'] : []),
       ...(options.fingerprints ? ['--fingerprints'] : []),
+      ...(options.exact ? ['--exact'] : []),
       ...(options.coverage ? ['--coverage'] : []),
     ],
   });

@@ -30,14 +30,19 @@ async function main(args: string[]): Promise<void> {
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeErr: () => {} });
-  const named = args.find((arg) => !arg.startsWith('-'));
-  const wanted = named !== undefined && Object.hasOwn(COMMANDS, named) ? [COMMANDS[named]] : Object.values(COMMANDS);
-  for (const load of wanted) (await load())(program);
+  for (const load of wanted(args)) (await load())(program);
   if (args.length === 0) {
     process.stdout.write(program.helpInformation());
     return;
   }
   await program.parseAsync(args, { from: 'user' });
+}
+
+/** The command that is named; all where the program has to know what there is. */
+function wanted(args: string[]): (() => Promise<Register>)[] {
+  if (args.length === 1 && ['-V', '--version'].includes(args[0])) return [];
+  const named = args.find((arg) => !arg.startsWith('-'));
+  return named !== undefined && Object.hasOwn(COMMANDS, named) ? [COMMANDS[named]] : Object.values(COMMANDS);
 }
 
 function version(): string {

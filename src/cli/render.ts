@@ -46,11 +46,14 @@ function heading(outcome: Outcome, style: Style): string {
   return what + paintVerdict(result, style);
 }
 
-/** @returns `violated: stuck`, `holds`, `inconclusive: …` */
-function paintVerdict({ verdict, violation, inconclusive }: CheckResult, style: Style): string {
+/** @returns `violated: stuck`, `holds`, `holds, with a probability of …`, `inconclusive: …` */
+function paintVerdict(result: CheckResult, style: Style): string {
+  const { verdict, violation, inconclusive, collisionProbability: odds } = result;
   switch (verdict) {
     case 'holds':
-      return style.good('holds');
+      return style.good(
+        odds === undefined ? 'holds' : `holds, with ${chance(odds)} that two states were taken for one`,
+      );
     case 'violated':
       return style.bad(violation ? `violated: ${violationName(violation)}` : 'violated');
     case 'inconclusive':
@@ -123,10 +126,7 @@ function memoryOf(result: CheckResult): string {
 }
 
 function inconclusiveLines(result: CheckResult, screen: Screen): string[] {
-  const isAll = result.storage === 'fingerprints' && result.complete;
-  const none = isAll
-    ? 'No violation was found in any state; what was not asked is not proven.'
-    : 'No violation was found in what was looked at; that proves nothing about the rest.';
+  const none = 'No violation was found in what was looked at; that proves nothing about the rest.';
   const facts = [
     `looked at: ${totals(result)}`,
     ...finished(result),
@@ -177,9 +177,21 @@ function totals({ states, transitions, depth }: CheckResult): string {
   return `${count(states, 'state')}, ${count(transitions, 'transition')}, depth ${depth}`;
 }
 
-function storageOf({ stateBytes, collisionProbability: odds }: CheckResult): string {
+function storageOf({ stateBytes, collisionProbability: odds, wholeStates }: CheckResult): string {
   if (odds === undefined) return `exact (whole states of ${count(stateBytes, 'byte')} are compared)`;
-  return `64-bit fingerprints (two states were taken for one with a probability of at most ${odds.toExponential(1)})`;
+  const since = wholeStates === undefined ? '' : `, since memory ended at ${count(wholeStates, 'whole state')}`;
+  return `64-bit fingerprints${since} (two states were taken for one with ${chance(odds)})`;
+}
+
+/** @returns `a probability of at most 1.4e-6` */
+export function chance(odds: number): string {
+  return `a probability of at most ${atMost(odds)}`;
+}
+
+/** @returns a number with two digits, rounded up */
+function atMost(odds: number): string {
+  const text = odds.toExponential(1);
+  return Number(text) >= odds ? text : (odds + 10 ** Math.floor(Math.log10(odds)) / 10).toExponential(1);
 }
 
 /** Said only where the file records something else. */

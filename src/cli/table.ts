@@ -5,7 +5,7 @@
  * Not here: the failures behind the verdicts (render.ts shows one).
  */
 import type { CheckReport, Outcome } from '../app/check-data.js';
-import { finished, nameOf, type Replay, replayCommand, violationName } from './render.js';
+import { chance, finished, nameOf, type Replay, replayCommand, violationName } from './render.js';
 import { count, hang, type Paint, type Screen, type Style, seconds, short } from './terminal.js';
 
 interface Cell {
@@ -136,7 +136,19 @@ function sums(report: CheckReport, screen: Screen): string[] {
 function searched(outcomes: readonly Outcome[]): string {
   const [first] = outcomes.flatMap(({ result }) => (result ? [result] : []));
   if (!first) return 'nothing was searched';
-  return `${first.memoryModel}, ${first.storage === 'exact' ? 'exact storage' : '64-bit fingerprints'}`;
+  return `${first.memoryModel}, ${storageOf(outcomes)}`;
+}
+
+/** Of several searches one or another may have taken two states for one. */
+function storageOf(outcomes: readonly Outcome[]): string {
+  const odds = outcomes.flatMap(({ result }) => result?.collisionProbability ?? []);
+  if (odds.length === 0) return 'exact storage';
+  const sum = Math.min(
+    1,
+    odds.reduce((a, b) => a + b),
+  );
+  const which = odds.length === outcomes.length ? '' : `exact storage, of ${count(odds.length, 'search')} `;
+  return `${which}64-bit fingerprints (somewhere two states were taken for one with ${chance(sum)})`;
 }
 
 function agreement({ outcomes, interrupted }: CheckReport): string {

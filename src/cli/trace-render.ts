@@ -6,6 +6,7 @@
 import type { EventLine, OpenTrace, TraceReport } from '../app/trace.js';
 import type { Diagnostic } from '../base/diagnostic.js';
 import type { PageEvent, PageLife } from '../conform/page-life.js';
+import type { RangeSign } from '../conform/ranges.js';
 import type { KindSummary } from '../conform/summary.js';
 import { count, grouped, hang, type Screen, wrap } from './terminal.js';
 
@@ -48,11 +49,43 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
     `kernel   ${kernel}`,
     `events   ${grouped(report.events)} on ${count(cpus, 'CPU')}${length}${clockOf(report)}`,
     ...(stacked === '' ? [] : [stacked]),
+    ...inferredLines(report, width),
     ...labelled('lost', lostText(report), width),
     ...(report.trust.incomplete ? labelled('missing', missingText(report), width).map(style.warn) : []),
     ...bufferLines(report, width),
   ];
 }
+
+const INFERRED_SHOWN = 6;
+
+/** Device memory that nobody named, and what shows it. */
+function inferredLines({ ranges }: TraceReport, width: number): string[] {
+  const inferred = ranges.flatMap((range) => (range.inferred ? [{ ...range, ...range.inferred }] : []));
+  if (inferred.length === 0) return [];
+  inferred.sort((a, b) => a.first - b.first);
+  const list = inferred.slice(0, INFERRED_SHOWN).map(({ first, last, kind, or, pages, signs }) => {
+    const what =
+      kind === 'device' ? 'of a type that nothing tells' : or === undefined ? kind : `${kind} (or ${or}, alike)`;
+    const why = signs.map((sign) => SIGN_TEXTS[sign]).join(', ');
+    return `0x${first.toString(16)}-0x${last.toString(16)} ${what}: ${count(pages, 'page')}, ${why}`;
+  });
+  const more = inferred.length > list.length ? `; and ${inferred.length - list.length} more` : '';
+  const text = `inferred from the events, not given: ${list.join('; ')}${more}. Where that is wrong: --zone-device 0x…-0x…=kind.`;
+  return labelled('device', text, width);
+}
+
+const SIGN_TEXTS: Record<RangeSign, string> = {
+  zone: 'in ZONE_DEVICE by their flags',
+  reserved: 'reserved and yet in use',
+  made: 'struct pages made while recording',
+  anon: 'anonymous',
+  file: 'of a file',
+  bare: 'mapped and of nobody',
+  managed: 'put by put_devmap_managed_page',
+  zero: 'seen at a count of zero',
+  compound: 'compound',
+  names: 'by functions of that kind',
+};
 
 /** `label    text`, the text wrapped under itself. */
 function labelled(label: string, text: string, width: number): string[] {
@@ -120,7 +153,7 @@ function pageLines(report: TraceReport, screen: Screen): string[] {
     lines.push(`${kind.kind.padEnd(10)}${numbers.join('')}`);
   }
   if (ranges.length === 0) {
-    const what = 'Every page counts as ordinary: name device memory with --meta or --zone-device.';
+    const what = 'No page looks like device memory: where one is, name it with --meta or --zone-device.';
     lines.push(...wrap(what, width).map(style.dim));
   }
   for (const kind of pages) lines.push(...noteLines(kind, width));
@@ -155,7 +188,13 @@ function noteLines(summary: KindSummary, width: number): string[] {
 function strengthText({ strengths, weak }: KindSummary): string {
   const { certain, likely, ifNothingWasLost } = strengths;
   const parts: string[] = [];
-  if (likely > 0) parts.push(`${grouped(likely)} likely (resting on count= alone)`);
+  if (likely > 0) {
+    const why = [
+      ...(weak.evidence > 0 ? ['resting on count= alone'] : []),
+      ...(weak.inferred > 0 ? ['of a kind that was inferred'] : []),
+    ];
+    parts.push(`${grouped(likely)} likely (${why.join('; ')})`);
+  }
   if (ifNothingWasLost > 0) {
     const why: string[] = [];
     if (weak.loss > 0) why.push(`${grouped(weak.loss)} with lost events`);

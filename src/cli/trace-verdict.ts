@@ -51,7 +51,10 @@ export function suspectLines(
   const story = suspect.count === 1 ? '' : `${grouped(suspect.count)} pages, same story: `;
   const pages = suspect.pages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
   lines.push(...indented(`${story || 'page '}${pages}${suspect.count > suspect.pages.length ? ' ...' : ''}`));
-  const why = reasons.map((reason) => reasonText(reason, stacks)).join('; ');
+  const why = [
+    ...reasons.map((reason) => reasonText(reason, stacks)),
+    ...(suspect.inferred ? [`that it is ${suspect.kind} memory was inferred`] : []),
+  ].join('; ');
   const unless =
     confidence === 'possible' ? '; but io_uring unpins after its task, and no stack tells whose pin it is' : '';
   lines.push(...indented(`because ${why}${unless}`));

@@ -52,7 +52,8 @@ Examples:
   refzero trace trace.dat --kind fsdax --site follow_page_pte only these pages and this call site
   refzero trace trace.txt.gz --kernel 6.12                    a text does not name its kernel
 
-Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma.
+Kinds of device memory: private, coherent, fsdax, devdax (or generic), p2pdma. Where no range is named, it is inferred from the
+events, and said; --zone-device overrides, also with =ordinary.
 Exit codes: 0 the file was read, if only in part, and nobody is accused; 1 a reference was leaked or put too often, for
 certain or likely; 2 wrong input; 70 a bug in refzero;
 130 interrupted, and in what was read nobody is accused.`;

@@ -35,6 +35,8 @@ export class Build implements Surroundings {
   readonly pruning: boolean;
   readonly edits: ReadonlyMap<ts.Node, string>;
   readonly diagnostics: Diagnostic[] = [];
+  /** functions that are called, and not lowered because they are not of the files that were to be */
+  readonly beside: ts.FunctionDeclaration[] = [];
   readonly #options: BuildOptions;
   readonly #names: Map<ts.Declaration, string>;
   readonly #signatures = new Map<ts.FunctionDeclaration, Signature>();
@@ -137,7 +139,10 @@ export class Build implements Surroundings {
   finish(): ProgramIR {
     for (let next = this.#waiting.pop(); next; next = this.#waiting.pop()) {
       const declaration = next;
-      if (this.#options.only && !this.#options.only.has(declaration.getSourceFile())) continue;
+      if (this.#options.only && !this.#options.only.has(declaration.getSourceFile())) {
+        this.beside.push(declaration);
+        continue;
+      }
       const name = this.#names.get(declaration);
       if (name === undefined) throw new InternalError('a function without a name');
       const lowered = this.attempt(() => lowerFunction(this, declaration, name));

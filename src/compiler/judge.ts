@@ -21,14 +21,12 @@ import { editsOf, standInsOf } from './variants.js';
 /** @returns all that is wrong with the code and the scenarios' texts */
 export function judge(known: Known): Diagnostic[] {
   const doubtful = new Set(known.checked.doubtful);
-  const files = known.kernelFiles.filter((file) => doubtful.has(file));
-  const kernel = judgeFiles(known, files, undefined);
-  const found = [...kernel.diagnostics];
-  // what is proven is lowered only where it is called
-  const beside = files.length === known.kernelFiles.length ? kernel.functions : undefined;
+  // files may be without fault each and not go together: the kernel's are judged all or none
+  const kernel = known.kernelFiles.some((file) => doubtful.has(file)) ? judgeKernel(known) : undefined;
+  const found = kernel ? [...kernel.diagnostics] : [];
   for (const source of known.scenarios.values()) {
     if (!doubtful.has(source.file)) continue;
-    found.push(...judgeFiles(known, [source.file], source, beside).diagnostics);
+    found.push(...judgeFiles(known, [source.file], source, kernel?.functions).diagnostics);
     found.push(...judgeText(source, known));
   }
   return found;
@@ -36,42 +34,45 @@ export function judge(known: Known): Diagnostic[] {
 
 interface Judged {
   diagnostics: Diagnostic[];
-  /** those of the files that were to be judged */
   functions: Map<string, FunctionIR>;
 }
 
-/** @param beside functions that these may call, judged before; undefined: those that they call are lowered with them */
+function judgeKernel(known: Known): Judged {
+  return judgeFiles(known, known.kernelFiles, undefined, new Map());
+}
+
+/** @param beside functions judged before, that these may call; undefined: they are proven, and lowered as far as they are called */
 function judgeFiles(
   known: Known,
   files: readonly ts.SourceFile[],
   source: ScenarioSource | undefined,
-  beside?: ReadonlyMap<string, FunctionIR>,
+  beside: ReadonlyMap<string, FunctionIR> | undefined,
 ): Judged {
-  const all = source ? [...known.kernelFiles, source.file] : known.kernelFiles;
-  const build = new Build({
-    ...optionsFor(known, 'v0.0', all, new Set()),
-    pruning: false,
-    ...(beside && { only: new Set(files) }),
-  });
+  const all = source ? [...known.kernelFiles, source.file] : files;
+  const build = new Build({ ...optionsFor(known, 'v0.0', all, new Set()), pruning: false, only: new Set(files) });
   for (const file of files) judgeDeclarations(build, file);
   const code = source && addScenario(build, source);
-  const lowered = build.finish().functions;
-  const judged = new Set(files.map(({ fileName }) => fileName));
-  const functions = new Map([...lowered].filter(([, { loc }]) => judged.has(loc.file)));
-  // of what was drawn in, the files' own turn tells
-  const diagnostics = build.diagnostics.filter(({ place }) => beside || !place || judged.has(place.file));
+  const { functions } = build.finish();
+  const { diagnostics } = build;
   if (diagnostics.length === 0) {
     const predicates = code ? predicatesOf(code) : new Set<string>();
-    const together = new Map([...(beside ?? []), ...lowered]);
+    const together = new Map([...(beside ?? provenFunctions(known, build.beside)), ...functions]);
     for (const problem of flowProblems(together, functions.keys(), predicates)) {
       diagnostics.push(diagnoseAt(known.checked.files, problem));
     }
     if (source) {
-      const others = () => (beside ?? judgeFiles(known, known.kernelFiles, undefined).functions).values();
+      const others = () => (beside ?? judgeKernel(known).functions).values();
       diagnostics.push(...unsetLocks(source.file, known.checked.checker, functions.values(), others));
     }
   }
   return { diagnostics, functions };
+}
+
+/** @returns these of the kernel's functions and all that they call, on both sides of every switch */
+function provenFunctions(known: Known, wanted: readonly ts.FunctionDeclaration[]): Map<string, FunctionIR> {
+  const build = new Build({ ...optionsFor(known, 'v0.0', known.kernelFiles, new Set()), pruning: false });
+  for (const each of wanted) build.add(each);
+  return build.finish().functions;
 }
 
 function judgeDeclarations(build: Build, file: ts.SourceFile): void {

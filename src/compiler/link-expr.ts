@@ -33,12 +33,14 @@ export function foldExpr(
   return new Folder(known, layout, program, around).fold(expr);
 }
 
-class Folder {
+/** Folds expressions; one that cannot be shortened stays the very object that it is. */
+export class Folder {
   readonly #known: (id: LocalId) => number | undefined;
   readonly #layout: Layout;
   readonly #program: ProgramIR;
   readonly #around: Surroundings;
 
+  /** @param known the value of a local, or undefined */
   constructor(known: (id: LocalId) => number | undefined, layout: Layout, program: ProgramIR, around: Surroundings) {
     this.#known = known;
     this.#layout = layout;
@@ -61,7 +63,7 @@ class Folder {
         return constant(expr.type, this.#around.taskCount);
       case 'unary': {
         const operand = this.fold(expr.operand);
-        if (operand.op !== 'const') return { ...expr, operand };
+        if (operand.op !== 'const') return operand === expr.operand ? expr : { ...expr, operand };
         return constant(expr.type, foldUnary(expr.operator, operand).value | 0);
       }
       case 'binary':
@@ -69,7 +71,9 @@ class Folder {
       case 'select': {
         const condition = this.fold(expr.condition);
         if (condition.op === 'const') return this.fold(condition.value ? expr.then : expr.else);
-        return { ...expr, condition, then: this.fold(expr.then), else: this.fold(expr.else) };
+        const [yes, no] = [this.fold(expr.then), this.fold(expr.else)];
+        const isSame = condition === expr.condition && yes === expr.then && no === expr.else;
+        return isSame ? expr : { ...expr, condition, then: yes, else: no };
       }
       case 'global':
         return this.#global(expr);
@@ -101,7 +105,7 @@ class Folder {
     if (right.op === 'const' && right.value === 0 && '+-|^'.includes(expr.operator) && expr.type.kind !== 'bool') {
       return left;
     }
-    return { ...expr, left, right };
+    return left === expr.left && right === expr.right ? expr : { ...expr, left, right };
   }
 
   #global(expr: Expr & { op: 'global' }): Expr {
@@ -112,7 +116,7 @@ class Folder {
     if (index.op === 'const' && index.value >= 0 && index.value < count) {
       return constant(expr.type, 1 + base + index.value);
     }
-    return { ...expr, index };
+    return index === expr.index ? expr : { ...expr, index };
   }
 
   #embed(expr: Expr & { op: 'embed' }): Expr {
@@ -123,12 +127,13 @@ class Folder {
     if (base.op === 'const' && base.value !== 0 && at >= 0 && at < length) {
       return constant(expr.type, 1 + first + (base.value - 1) * length + at);
     }
+    if (base === expr.base && index === expr.index) return expr;
     return index ? { ...expr, base, index } : { ...expr, base };
   }
 
   #indexOf(expr: Expr & { op: 'indexOf' }): Expr {
     const operand = this.fold(expr.operand);
-    if (operand.op !== 'const') return { ...expr, operand };
+    if (operand.op !== 'const') return operand === expr.operand ? expr : { ...expr, operand };
     const base = this.#layout.globalBase.get(expr.global) ?? 0;
     const at = operand.value - 1 - base;
     const count = this.#program.globals.get(expr.global)?.count ?? 0;
@@ -142,6 +147,7 @@ class Folder {
       const value = this.#identity(expr, operand.value, index?.value ?? 0);
       if (value !== undefined) return constant(expr.type, value);
     }
+    if (operand === expr.operand && index === expr.index) return expr;
     return index ? { ...expr, operand, index } : { ...expr, operand };
   }
 

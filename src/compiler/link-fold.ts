@@ -6,7 +6,7 @@
  * The classical conditional propagation: a branch not yet known to be taken contributes nothing. Ranges: link-range.ts.
  */
 import type { Expr, LocalId, ProgramIR } from './ir.js';
-import { foldExpr, type Surroundings } from './link-expr.js';
+import { Folder, type Surroundings } from './link-expr.js';
 import { type CellAccess, type Graph, type Node, type NodeId, type Op, reachable, successors } from './link-graph.js';
 import { liveLocals } from './link-live.js';
 import { isNull, isOneElement, type Memory, type ReachedAccess } from './link-memory.js';
@@ -27,9 +27,8 @@ interface Block {
 /** The propagation in one graph: solved as often as memory is found to change, then written down. */
 export class Propagation {
   readonly #graph: Graph;
-  readonly #program: ProgramIR;
   readonly #memory: Memory;
-  readonly #around: Surroundings;
+  readonly #folder: Folder;
   /** in reverse postorder */
   readonly #blocks: Block[];
   readonly #blockAt = new Map<NodeId, Block>();
@@ -38,9 +37,8 @@ export class Propagation {
 
   constructor(graph: Graph, program: ProgramIR, memory: Memory, around: Surroundings) {
     this.#graph = graph;
-    this.#program = program;
     this.#memory = memory;
-    this.#around = around;
+    this.#folder = new Folder((id) => this.#known[id] ?? undefined, memory.layout, program, around);
     this.#blocks = blocksOf(graph);
     for (const block of this.#blocks) this.#blockAt.set(block.nodes[0], block);
     const live = liveLocals(graph, this.#blockAt.keys());
@@ -128,12 +126,13 @@ export class Propagation {
   }
 
   #fold(expr: Expr): Expr {
-    const value = (id: LocalId) => this.#known[id] ?? undefined;
-    return foldExpr(expr, value, this.#memory.layout, this.#program, this.#around);
+    return this.#folder.fold(expr);
   }
 
   #cell(cell: CellAccess): CellAccess {
-    return { ...cell, ref: this.#fold(cell.ref), index: cell.index && this.#fold(cell.index) };
+    const ref = this.#fold(cell.ref);
+    const index = cell.index && this.#fold(cell.index);
+    return ref === cell.ref && index === cell.index ? cell : { ...cell, ref, index };
   }
 
   #taken(node: Node): NodeId[] {

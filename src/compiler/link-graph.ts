@@ -128,17 +128,21 @@ export function partsOf(expr: Expr): Expr[] {
   }
 }
 
-/** @returns the expression with each local replaced for which there is another expression */
+/** @returns the expression with each local replaced for which there is another expression; itself where there is none */
 export function substituteLocals(expr: Expr, by: (id: LocalId) => Expr | undefined): Expr {
   const inner = (part: Expr): Expr => substituteLocals(part, by);
   switch (expr.op) {
     case 'local':
       return by(expr.id) ?? expr;
     case 'unary':
-    case 'indexOf':
-      return { ...expr, operand: inner(expr.operand) };
-    case 'binary':
-      return { ...expr, left: inner(expr.left), right: inner(expr.right) };
+    case 'indexOf': {
+      const operand = inner(expr.operand);
+      return operand === expr.operand ? expr : { ...expr, operand };
+    }
+    case 'binary': {
+      const [left, right] = [inner(expr.left), inner(expr.right)];
+      return left === expr.left && right === expr.right ? expr : { ...expr, left, right };
+    }
     case 'select':
       return { ...expr, condition: inner(expr.condition), then: inner(expr.then), else: inner(expr.else) };
     case 'global':

@@ -14,7 +14,7 @@ import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } 
 import type { Layout } from './layout.js';
 import type { LineMarks } from './lines.js';
 import { type Binding, Frame, FunctionFacts } from './link-bind.js';
-import { foldExpr, type Surroundings } from './link-expr.js';
+import { Folder, type Surroundings } from './link-expr.js';
 import type { CellAccess, Graph, Node, NodeId, Op, Place } from './link-graph.js';
 
 const MAX_NODES = 400_000;
@@ -68,6 +68,7 @@ class Inliner {
   readonly #layout: Layout;
   readonly #surroundings: Surroundings;
   readonly #marks: LineMarks | undefined;
+  readonly #folder: Folder;
   #depth = 0;
   #marked = 0;
 
@@ -76,6 +77,7 @@ class Inliner {
     this.#layout = layout;
     this.#surroundings = surroundings;
     this.#marks = marks;
+    this.#folder = new Folder(() => undefined, layout, program, surroundings);
   }
 
   graph(fn: FunctionIR, name: string): Graph {
@@ -101,7 +103,7 @@ class Inliner {
 
   /** Shortens an expression by what this task knows already, so that dead branches are not even inlined. */
   fold(expr: Expr): Expr {
-    return foldExpr(expr, () => undefined, this.#layout, this.#program, this.#surroundings);
+    return this.#folder.fold(expr);
   }
 
   #node(op: Op, next: NodeId, place: Place, { atomic, plain }: Around, other: NodeId = -1): NodeId {

@@ -7,8 +7,8 @@
  */
 import type { Expr, LocalId, ProgramIR } from './ir.js';
 import type { Column } from './layout.js';
-import { foldExpr } from './link-expr.js';
-import { type CellAccess, type Graph, type Op, reachable, readLocals } from './link-graph.js';
+import { Folder } from './link-expr.js';
+import { type CellAccess, type Graph, type Op, operands, reachable, readLocals, written } from './link-graph.js';
 import { liveLocals } from './link-live.js';
 import type { Memory } from './link-memory.js';
 
@@ -21,31 +21,66 @@ const MANY = 16;
 /** Combinations of values that an expression is computed for at most. */
 const COMBINATIONS = 64;
 
+/** An operation that can add values, and what it depends on. */
+interface Transfer {
+  graph: Graph;
+  op: Op;
+  isWaiting: boolean;
+}
+
 /** The values in the graphs of all tasks together, since they share memory. */
 export class ValueSets {
-  readonly #program: ProgramIR;
   readonly #memory: Memory;
   readonly #locals = new Map<Graph, Values[]>();
   /** column -> element -> its values */
-  readonly #elements = new Map<string, Values[]>();
+  readonly #elements = new Map<Column, Values[]>();
+  /** who is to be asked again when there is more of a local, of a column */
+  readonly #readers = new Map<Graph, Transfer[][]>();
+  readonly #loaders = new Map<Column, Transfer[]>();
+  /** the combination of values that an expression is computed for */
+  readonly #chosen: number[] = [];
+  readonly #folder: Folder;
 
   constructor(program: ProgramIR, memory: Memory, graphs: readonly Graph[]) {
-    this.#program = program;
     this.#memory = memory;
-    const work = graphs.map((graph) => ({ graph, ops: reachable(graph).map((id) => graph.nodes[id].op) }));
-    for (const { graph } of work) {
-      this.#locals.set(
-        graph,
-        graph.locals.map(() => NOTHING),
-      );
+    const around = { task: 0, taskCount: 0, buffered: false };
+    this.#folder = new Folder((id) => this.#chosen[id], memory.layout, program, around);
+    const all = graphs.flatMap((graph) => this.#enter(graph));
+    for (const graph of graphs) {
       // read before it is assigned, a local is 0
       for (const local of liveLocals(graph, [graph.entry]).get(graph.entry) ?? [])
         this.#assign(graph, local, new Set([0]));
     }
-    for (let changed = true; changed; ) {
-      changed = false;
-      for (const { graph, ops } of work) for (const op of ops) if (this.#transfer(graph, op)) changed = true;
+    for (let isWaiting = true; isWaiting; ) {
+      isWaiting = false;
+      for (const transfer of all) {
+        if (!transfer.isWaiting) continue;
+        transfer.isWaiting = false;
+        isWaiting = true;
+        this.#transfer(transfer);
+      }
     }
+  }
+
+  #enter(graph: Graph): Transfer[] {
+    const readers: Transfer[][] = graph.locals.map(() => []);
+    this.#readers.set(graph, readers);
+    this.#locals.set(
+      graph,
+      graph.locals.map(() => NOTHING),
+    );
+    return reachable(graph).flatMap((id) => {
+      const { op } = graph.nodes[id];
+      if (written(op) < 0 && op.op !== 'store') return [];
+      const transfer: Transfer = { graph, op, isWaiting: true };
+      for (const expr of operands(op)) readLocals(expr, (local) => readers[local].push(transfer));
+      if (op.op === 'load') {
+        const loaders = this.#loaders.get(op.cell.column) ?? [];
+        this.#loaders.set(op.cell.column, loaders);
+        loaders.push(transfer);
+      }
+      return [transfer];
+    });
   }
 
   /** @returns the elements of its column that an access can go to */
@@ -62,79 +97,79 @@ export class ValueSets {
     return found;
   }
 
-  /** @returns whether more is known to be possible than before */
-  #transfer(graph: Graph, op: Op): boolean {
-    if (op.op === 'set') return this.#assign(graph, op.dst, this.#evaluate(graph, op.value));
-    if (op.op === 'choose') {
+  #transfer({ graph, op }: Transfer): void {
+    if (op.op === 'set') this.#assign(graph, op.dst, this.#evaluate(graph, op.value));
+    else if (op.op === 'choose') {
       const counts = this.#evaluate(graph, op.count);
       const most = counts ? Math.max(0, ...counts) : MANY + 1;
-      return this.#assign(graph, op.dst, most > MANY ? null : new Set(Array.from({ length: most }, (_, i) => i)));
-    }
-    if (op.op === 'load') {
-      const cells = this.elements(graph, op.cell).map((element) => this.#valuesOf(op.cell.column)[element]);
-      return this.#assign(graph, op.dst, cells.reduce(union, NOTHING));
-    }
-    if (op.op !== 'store') return false;
-    const value = this.#evaluate(graph, op.value);
-    const cells = this.#valuesOf(op.cell.column);
-    let changed = false;
-    for (const element of this.elements(graph, op.cell)) {
+      this.#assign(graph, op.dst, most > MANY ? null : new Set(Array.from({ length: most }, (_, i) => i)));
+    } else if (op.op === 'load') {
+      const cells = this.#valuesOf(op.cell.column);
+      const values = this.elements(graph, op.cell).reduce<Values>(
+        (all, element) => union(all, cells[element]),
+        NOTHING,
+      );
+      this.#assign(graph, op.dst, values);
+    } else if (op.op === 'store') this.#store(graph, op.cell, this.#evaluate(graph, op.value));
+  }
+
+  #store(graph: Graph, cell: CellAccess, value: Values): void {
+    const cells = this.#valuesOf(cell.column);
+    let isMore = false;
+    for (const element of this.elements(graph, cell)) {
       const more = union(cells[element], value);
       if (more === cells[element]) continue;
       cells[element] = more;
-      changed = true;
+      isMore = true;
     }
-    return changed;
+    if (isMore) for (const loader of this.#loaders.get(cell.column) ?? []) loader.isWaiting = true;
   }
 
   #valuesOf(column: Column): Values[] {
-    let made = this.#elements.get(column.name);
+    let made = this.#elements.get(column);
     if (!made) {
       made = Array.from({ length: column.size }, (_, element) => new Set([this.#memory.initial(column, element)]));
-      this.#elements.set(column.name, made);
+      this.#elements.set(column, made);
     }
     return made;
   }
 
-  #assign(graph: Graph, local: LocalId, values: Values): boolean {
+  #assign(graph: Graph, local: LocalId, values: Values): void {
     const all = this.#locals.get(graph) ?? [];
     const more = union(all[local], values);
-    if (more === all[local]) return false;
+    if (more === all[local]) return;
     all[local] = more;
-    return true;
+    for (const reader of this.#readers.get(graph)?.[local] ?? []) reader.isWaiting = true;
   }
 
   #evaluate(graph: Graph, expr: Expr): Values {
     if (expr.op === 'const') return new Set([expr.value]);
     const all = this.#locals.get(graph) ?? [];
     if (expr.op === 'local') return all[expr.id];
-    const used = new Map<LocalId, number[]>();
+    const used: LocalId[] = [];
     let combinations = 1;
     readLocals(expr, (id) => {
-      if (used.has(id)) return;
-      const values = all[id];
-      used.set(id, values ? [...values] : []);
-      combinations *= values ? values.size : COMBINATIONS + 1;
+      if (used.includes(id)) return;
+      used.push(id);
+      combinations *= all[id]?.size ?? COMBINATIONS + 1;
     });
     if (combinations > COMBINATIONS) return null;
+    const values = used.map((id) => [...(all[id] ?? [])]);
     let result: Values = NOTHING;
-    for (let i = 0; i < combinations; i++) result = union(result, this.#value(expr, used, i));
+    for (let i = 0; i < combinations && result !== null; i++) {
+      let rest = i;
+      used.forEach((id, k) => {
+        this.#chosen[id] = values[k][rest % values[k].length];
+        rest = Math.trunc(rest / values[k].length);
+      });
+      result = union(result, this.#value(expr));
+    }
     return result;
   }
 
-  /** @param which combination of the locals' values */
-  #value(expr: Expr, used: ReadonlyMap<LocalId, number[]>, which: number): Values {
-    const chosen = new Map<LocalId, number>();
-    let rest = which;
-    for (const [id, values] of used) {
-      chosen.set(id, values[rest % values.length]);
-      rest = Math.trunc(rest / values.length);
-    }
-    const value = foldExpr(expr, (id) => chosen.get(id), this.#memory.layout, this.#program, {
-      task: 0,
-      taskCount: 0,
-      buffered: false,
-    });
+  /** The value of an expression for the chosen combination. */
+  #value(expr: Expr): Values {
+    const value = this.#folder.fold(expr);
     if (value.op === 'const') return new Set([value.value]);
     // what is left is an address through null or outside, where the path ends, or a division by 0
     return value.op === 'embed' || value.op === 'global' ? NOTHING : null;

@@ -7,7 +7,7 @@
 import type { Invariant } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
-import type { PageKind } from '../spec/rest.js';
+import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE } from './lives.js';
 import type { PageIndex } from './page-index.js';
@@ -51,8 +51,8 @@ export function breaches(
     const fault = FAULT_OF[invariant];
     if (!fault || said.has(`${page} ${invariant}`) || (only && only[page] === 0)) continue;
     const kind = kindOf(index.pages[page]);
-    if (kind !== 'ordinary' && !kernel) continue;
-    if (kind === 'ordinary' && maybeDevice(recording, index.rows[at], kernel)) continue;
+    if (!restRule(kind, kernel)) continue;
+    if (kind === 'ordinary' && maybeDevice(recording, index.rows[at], kernel, invariant)) continue;
     const doubtful = invariant === 'freedTwice' || invariant === 'baseLost';
     if (doubtful && looked++ >= LOOKED_INTO) continue;
     if (invariant === 'freedTwice' && isPart(recording, index, page, at)) continue;
@@ -105,9 +105,17 @@ function confidenceOf(
   return facts[page] & FACT.returned ? 'certain' : 'likely';
 }
 
-/** Pages that the allocator never had are marked reserved: device memory that nobody named, whose rules may be others. */
-function maybeDevice(recording: Recording, row: number, kernel: KernelVersion | undefined): boolean {
-  return stateAt(recording, row, kernel).flags?.has('reserved') ?? false;
+/**
+ * Pages that the allocator never had are marked reserved: device memory that nobody named, whose rules may be others. Where flags
+ * cannot be read it may be that too; only a plain get of a free page is lawful for some of it.
+ */
+function maybeDevice(
+  recording: Recording,
+  row: number,
+  kernel: KernelVersion | undefined,
+  invariant: Invariant,
+): boolean {
+  return stateAt(recording, row, kernel).flags?.has('reserved') ?? invariant === 'takenFree';
 }
 
 /** Was the page, freed before and freed again at `at`, allocated in between as a part of a larger block? */

@@ -105,7 +105,7 @@ class Accounts {
   settle(): Expectation {
     const { kind } = this;
     const { kernel } = this.known;
-    if (kind !== 'ordinary' && kernel) this.take('idle', restRule(kind, kernel).idle, 'rule');
+    this.take('idle', restRule(kind, kernel)?.idle ?? 0, 'rule');
     const large = this.state.flags?.has('head') ?? false;
     const mapped = large ? undefined : this.state.mapped;
     const counted = kind === 'ordinary' || (kernel !== undefined && mappingsCount(kind, kernel));

@@ -96,8 +96,7 @@ export function explain(
   const { index, counts } = lives;
   const pfn = index.pages[page];
   const kind = ranges.kindOf(pfn);
-  const judged = kind === 'ordinary' || kernel !== undefined;
-  const rule = kind === 'ordinary' ? { idle: 0, over: 0 } : kernel ? restRule(kind, kernel) : null;
+  const rule = restRule(kind, kernel) ?? null;
   const sites = new Sites(recording);
   const purposes = purposesOf(recording, index, sites, page, kernel);
   const ledger = learned(recording, lives, ranges, kernel, sites);
@@ -114,7 +113,7 @@ export function explain(
     kind,
     rule,
     strength: strengthOf(lives, page),
-    lives: judged ? spansOf(recording, lives, page) : [],
+    lives: rule ? spansOf(recording, lives, page) : [],
     acts,
     folds: foldsOf(keysOf(acts)),
     atEnd: (rule && expectedAt(known, page, kind, references, last)) ?? null,
@@ -136,9 +135,8 @@ function learned(
   const ledger = new Ledger(recording, index, counts, sites);
   if (recording.stacks.size > 0) {
     for (let other = 0; other < index.pages.length; other++) {
-      const kind = ranges.kindOf(index.pages[other]);
-      if (kind === 'ordinary') ledger.page(other, { idle: 0, over: 0 });
-      else if (kernel) ledger.page(other, restRule(kind, kernel));
+      const rule = restRule(ranges.kindOf(index.pages[other]), kernel);
+      if (rule) ledger.page(other, rule);
     }
   }
   ledger.learn(false);

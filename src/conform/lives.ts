@@ -32,6 +32,8 @@ export const LIFE = {
   jump: 8,
   /** the count rests on `count=` alone, no operation of the page returned one */
   evidence: 16,
+  /** nobody named the range of its page: that it is device memory, and of which kind, was inferred */
+  inferred: 32,
 } as const;
 
 /** One life a row. */
@@ -117,7 +119,7 @@ export class LifeFinder {
     if (kind !== this.kind || kernel !== this.kernel) {
       this.kind = kind;
       this.kernel = kernel;
-      walk.rule = restRule(kind, kernel);
+      walk.rule = restRule(kind, kernel) ?? walk.rule;
       walk.ordinary = kind === 'ordinary';
       walk.firstByGet = isFirstTakenByGet(kind, kernel);
     }

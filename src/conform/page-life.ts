@@ -2,7 +2,7 @@
 /** One page's life, event by event, with its count before and after. */
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
-import { pageFlagNames } from '../spec/page-flags.js';
+import { pageFlagNames, pageFlagsOfText } from '../spec/page-flags.js';
 import { PAGE_KINDS, type PageKind, type RestRule, restRule } from '../spec/rest.js';
 import { withoutTracer } from '../spec/tracer-frames.js';
 import { HAS } from '../trace/columns.js';
@@ -70,15 +70,15 @@ export function pageLife(
   const page = index.find(pfn);
   if (page < 0) return undefined;
   const kind = ranges.kindOf(pfn);
-  const known = kernel ?? (kind === 'ordinary' ? ANY_KERNEL : undefined);
+  const rule = restRule(kind, kernel);
   const finder = new LifeFinder(recording, index);
-  const facts = finder.page(page, known ? kind : 'ordinary', PAGE_KINDS.indexOf(kind), known ?? ANY_KERNEL);
+  const facts = finder.page(page, rule ? kind : 'ordinary', PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
   const begins = new Set<number>();
   const ends = new Set<number>();
   const life: PageLife = {
     pfn,
     kind,
-    rule: known && restRule(kind, known),
+    rule,
     facts,
     events: [],
     hidden: 0,
@@ -100,8 +100,8 @@ export function pageLife(
   for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
     const row = index.rows[at];
     const event = countedEvent(recording, index, finder.counts, at, kernel);
-    event.begins = known !== undefined && begins.has(row);
-    event.ends = known !== undefined && ends.has(row);
+    event.begins = rule !== undefined && begins.has(row);
+    event.ends = rule !== undefined && ends.has(row);
     life.events.push(event);
   }
   return life;
@@ -154,6 +154,6 @@ export function eventOf(recording: Recording, row: number, kernel: KernelVersion
 /** Flag names: as printed, where the recording is text; from the era's table, where it is binary. */
 function flagsOf({ events, flagTexts }: Recording, row: number, kernel: KernelVersion | undefined): string {
   const low = events.word(row, FIELD.flags);
-  if (flagTexts) return flagTexts.text(low);
+  if (flagTexts) return pageFlagsOfText(flagTexts.text(low), kernel) ?? flagTexts.text(low);
   return (kernel && pageFlagNames(low, kernel)) ?? `0x${(low & 0x3fffff).toString(16)}`;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a page was when it was last seen: mapped, anonymous, on the LRU; as far as its last event tells. */
 import { type KernelVersion, since } from '../spec/kernel-version.js';
-import { pageFlagNames } from '../spec/page-flags.js';
-import { HAS, MAPPING_HIDDEN } from '../trace/columns.js';
+import { pageFlagNames, pageFlagsOfText } from '../spec/page-flags.js';
+import { HAS, MAPPING_HIDDEN, wide } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
-import { FIELD } from '../trace/shapes.js';
+import { FIELD, SHAPE_WORDS } from '../trace/shapes.js';
 
 export interface PageState {
   /** page table entries that map it, undefined where that is not known */
@@ -19,17 +19,27 @@ export interface PageState {
 
 /** The state that event `row` shows. */
 export function stateAt(recording: Recording, row: number, kernel: KernelVersion | undefined): PageState {
-  const { events, kinds, flagTexts } = recording;
-  const { has } = kinds[events.kind(row)];
+  return stateOf(recording, recording.events.shape[row], kernel);
+}
+
+/** The state that events of a shape show. */
+export function stateOf(
+  { events, kinds, flagTexts }: Recording,
+  shape: number,
+  kernel: KernelVersion | undefined,
+): PageState {
+  const word = (field: number) => events.shapes.words[shape * SHAPE_WORDS + field];
+  const { has } = kinds[word(FIELD.kind)];
   let flags: string | undefined;
   if (has & HAS.flags) {
-    const low = events.word(row, FIELD.flags);
-    flags = flagTexts ? flagTexts.text(low) : kernel && pageFlagNames(low, kernel);
+    const low = word(FIELD.flags);
+    flags = flagTexts ? pageFlagsOfText(flagTexts.text(low), kernel) : kernel && pageFlagNames(low, kernel);
   }
+  const pointer: Pointer = { low: word(FIELD.mapping), high: word(FIELD.mappingHigh) };
   return {
-    mapped: mappedAt(recording, row, kernel),
-    anon: has & HAS.mapping ? isAnon(recording, row) : undefined,
-    mapping: has & HAS.mapping ? isMapped(recording, row) : undefined,
+    mapped: has & HAS.mapcount && kernel ? mappings(word(FIELD.mapcount), kernel) : undefined,
+    anon: has & HAS.mapping ? isAnon(pointer) : undefined,
+    mapping: has & HAS.mapping ? isMapped(pointer) : undefined,
     flags: flags === undefined ? undefined : new Set(flags.split('|')),
   };
 }
@@ -49,15 +59,21 @@ function mappings(mapcount: number, kernel: KernelVersion): number {
   return Math.max(0, since(kernel, 6, 10) ? mapcount + 1 : mapcount);
 }
 
-function isMapped({ events }: Recording, row: number): boolean | undefined {
-  const pointer = events.mapping(row);
-  return pointer === MAPPING_HIDDEN ? undefined : pointer !== 0n;
+/** `mapping` of an event in two halves. */
+interface Pointer {
+  low: number;
+  high: number;
+}
+
+const isHidden = ({ low, high }: Pointer): boolean => wide(low, high) === MAPPING_HIDDEN;
+
+function isMapped(pointer: Pointer): boolean | undefined {
+  return isHidden(pointer) ? undefined : pointer.low !== 0 || pointer.high !== 0;
 }
 
 /** PAGE_MAPPING_ANON is bit 0 of the pointer, bit 1 marks movable and KSM pages; hashed pointers have no upper half. */
-function isAnon({ events }: Recording, row: number): boolean | undefined {
-  const pointer = events.mapping(row);
-  if (pointer === MAPPING_HIDDEN) return undefined;
-  if (events.word(row, FIELD.mappingHigh) === 0 && pointer !== 0n) return undefined;
-  return (events.word(row, FIELD.mapping) & 3) === 1;
+function isAnon(pointer: Pointer): boolean | undefined {
+  if (isHidden(pointer)) return undefined;
+  if (pointer.high === 0 && pointer.low !== 0) return undefined;
+  return (pointer.low & 3) === 1;
 }

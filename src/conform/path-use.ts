@@ -39,16 +39,15 @@ export function pathUses(
   const { index, counts } = lives;
   const uses = new Uses(sites);
   const ledger = new Ledger(recording, index, counts, sites);
-  const judged = (kind: PageKind) => kind === 'ordinary' || kernel !== undefined;
-  const rule = (kind: PageKind) => (kind === 'ordinary' ? { idle: 0, over: 0 } : restRule(kind, kernel!));
   for (let page = 0; page < index.pages.length; page++) {
-    const kind = ranges.kindOf(index.pages[page]);
-    if (judged(kind)) ledger.page(page, rule(kind));
+    const rule = restRule(ranges.kindOf(index.pages[page]), kernel);
+    if (rule) ledger.page(page, rule);
   }
   ledger.learn(false);
   for (let page = 0; page < index.pages.length; page++) {
     const kind = ranges.kindOf(index.pages[page]);
-    if (!judged(kind)) continue;
+    const rule = restRule(kind, kernel);
+    if (!rule) continue;
     let any = false;
     for (let at = index.starts[page]; at < index.starts[page + 1]; at++) {
       const row = index.rows[at];
@@ -63,7 +62,7 @@ export function pathUses(
       uses.add(kind, row, page, moved, failed);
     }
     if (!any) continue;
-    ledger.page(page, rule(kind), true);
+    ledger.page(page, rule, true);
     for (let at = 0; at < ledger.size; at++) {
       const row = ledger.rows[at];
       if (row >= 0 && fits(page, row)) uses.open(kind, row, ledger.amounts[at]);

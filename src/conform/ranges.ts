@@ -7,7 +7,31 @@ export interface PfnRange {
   /** the last page, inclusive */
   last: number;
   kind: PageKind;
+  /** set where nobody named the range: what shows that it is there (infer-ranges.ts), and how many pages of it were seen */
+  inferred?: Inferred;
 }
+
+export interface Inferred {
+  /** a kind of the same rules that it may be as well */
+  or?: PageKind;
+  signs: readonly RangeSign[];
+  pages: number;
+}
+
+/** What showed that a page is device memory, or of which kind; src/cli has the sentences. */
+export const RANGE_SIGNS = [
+  'zone',
+  'reserved',
+  'made',
+  'anon',
+  'file',
+  'bare',
+  'managed',
+  'zero',
+  'compound',
+  'names',
+] as const;
+export type RangeSign = (typeof RANGE_SIGNS)[number];
 
 /** `0x40000-0x4ffff=fsdax` (both ends inclusive); undefined where it is not one. */
 export function parseRange(text: string): PfnRange | undefined {
@@ -15,12 +39,12 @@ export function parseRange(text: string): PfnRange | undefined {
   return match ? rangeOf(match[1], match[2], match[3]) : undefined;
 }
 
-/** A range from its parts as a meta.json has them. */
+/** A range from its parts as a meta.json has them; `ordinary` says that it is none of device memory. */
 export function rangeOf(firstText: string, lastText: string, kindText: string): PfnRange | undefined {
   const first = Number(firstText);
   const last = Number(lastText);
   const kind = parsePageKind(kindText);
-  if (kind === undefined || kind === 'ordinary' || !(first >= 0 && first <= last)) return undefined;
+  if (kind === undefined || !(first >= 0 && first <= last)) return undefined;
   return { first, last, kind };
 }
 
@@ -33,7 +57,16 @@ export class RangeMap {
   }
 
   kindOf(pfn: number): PageKind {
-    for (const { first, last, kind } of this.ranges) if (pfn >= first && pfn <= last) return kind;
-    return 'ordinary';
+    return this.rangeOf(pfn)?.kind ?? 'ordinary';
+  }
+
+  isInferred(pfn: number): boolean {
+    return this.rangeOf(pfn)?.inferred !== undefined;
+  }
+
+  /** The narrowest range with the page. */
+  rangeOf(pfn: number): PfnRange | undefined {
+    for (const range of this.ranges) if (pfn >= range.first && pfn <= range.last) return range;
+    return undefined;
   }
 }

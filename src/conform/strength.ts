@@ -3,8 +3,9 @@
 import { LIFE } from './lives.js';
 
 /**
- * `certain`: it follows from what operations returned; `likely`: from `count=`, which was read later; the last: events are
- * missing, by their own account or because counts do not follow from the events before them.
+ * `certain`: it follows from what operations returned; `likely`: from `count=`, which was read later, or by the rules of a kind of
+ * memory that was inferred; the last: events are missing, by their own account or because counts do not follow from the events before
+ * them.
  */
 export const STRENGTHS = ['certain', 'likely', 'if nothing was lost'] as const;
 export type Strength = (typeof STRENGTHS)[number];
@@ -12,5 +13,5 @@ export type Strength = (typeof STRENGTHS)[number];
 /** @param marks of a life @param missing are events missing on its page, or all over the recording? */
 export function strengthOfMarks(marks: number, missing: boolean): Strength {
   if (missing || marks & (LIFE.loss | LIFE.jump)) return 'if nothing was lost';
-  return marks & LIFE.evidence ? 'likely' : 'certain';
+  return marks & (LIFE.evidence | LIFE.inferred) ? 'likely' : 'certain';
 }

@@ -36,7 +36,7 @@ export interface KindSummary {
   /** lives by how strong the statements about them are (strength.ts) */
   strengths: { certain: number; likely: number; ifNothingWasLost: number };
   /** lives about which the recording is less sure, by reason */
-  weak: { loss: number; jump: number; evidence: number };
+  weak: { loss: number; jump: number; evidence: number; inferred: number };
   /** events that stood in the wrong order, and `count=` fields read late: races of the tracepoints, not of the pages */
   swapped: number;
   late: number;
@@ -66,8 +66,8 @@ export interface LivesOf {
   broken: Broken;
   trust: Trust;
   kinds: KindSummary[];
-  /** ZONE_DEVICE kinds that were left out because the kernel is not known */
-  skipped: PageKind[];
+  /** ZONE_DEVICE kinds that were left out because their rule is not known, with the number of pages */
+  skipped: ReadonlyMap<PageKind, number>;
 }
 
 const OPEN_SHOWN = 16;
@@ -79,20 +79,24 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   const index = indexPages(recording);
   const finder = new LifeFinder(recording, index);
   const byKind = new Map<PageKind, KindSummary>();
-  const skipped = new Set<PageKind>();
+  const skipped = new Map<PageKind, number>();
   const bits = new Uint8Array(index.pages.length);
   const firstLife = new Uint32Array(index.pages.length + 1);
   for (let page = 0; page < index.pages.length; page++) {
     const kind = ranges.kindOf(index.pages[page]);
     firstLife[page + 1] = firstLife[page];
-    if (kind !== 'ordinary' && !kernel) {
-      skipped.add(kind);
+    const rule = restRule(kind, kernel);
+    if (!rule) {
+      skipped.set(kind, (skipped.get(kind) ?? 0) + 1);
       continue;
     }
     let summary = byKind.get(kind);
-    if (!summary) byKind.set(kind, (summary = empty(kind, kernel ?? ANY_KERNEL)));
+    if (!summary) byKind.set(kind, (summary = empty(kind, rule)));
     const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
     firstLife[page + 1] = finder.lives.length;
+    if (kind !== 'ordinary' && ranges.isInferred(index.pages[page])) {
+      for (let life = firstLife[page]; life < finder.lives.length; life++) finder.lives.marks[life] |= LIFE.inferred;
+    }
     if (!isOpen(finder.lives, finder.lives.length - 1, firstLife[page])) summary.parked++;
     bits[page] = factBits(facts);
     summary.pages++;
@@ -106,7 +110,7 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   const { lives, counts, broken } = finder;
   const trust = trustOf(recording, index, adrift(bits, finder, index), hasOneBased(lives, byKind));
   countLives(lives, byKind, trust.incomplete);
-  return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped: [...skipped] };
+  return { index, lives, counts, facts: bits, firstLife, broken, trust, kinds, skipped };
 }
 
 /** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
@@ -137,11 +141,11 @@ function factBits({ basis, jumps, underflows }: PageFacts): number {
   );
 }
 
-function empty(kind: PageKind, kernel: KernelVersion): KindSummary {
+function empty(kind: PageKind, rule: RestRule): KindSummary {
   return {
     kind,
     pages: 0,
-    rule: restRule(kind, kernel),
+    rule,
     underWay: 0,
     began: 0,
     ended: 0,
@@ -152,7 +156,7 @@ function empty(kind: PageKind, kernel: KernelVersion): KindSummary {
     made: 0,
     gone: 0,
     underflows: 0,
-    weak: { loss: 0, jump: 0, evidence: 0 },
+    weak: { loss: 0, jump: 0, evidence: 0, inferred: 0 },
     swapped: 0,
     late: 0,
     openPages: [],
@@ -182,5 +186,6 @@ function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>, missing: b
     if (marks & LIFE.loss) summary.weak.loss++;
     if (marks & LIFE.jump) summary.weak.jump++;
     if (marks & LIFE.evidence) summary.weak.evidence++;
+    if (marks & LIFE.inferred) summary.weak.inferred++;
   }
 }

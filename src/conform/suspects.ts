@@ -60,7 +60,7 @@ export class Suspects {
     const open: number[] = [];
     for (let page = 0; page < index.pages.length; page++) {
       const kind = this.kindOf(index.pages[page]);
-      if (kind !== 'ordinary' && !this.kernel) continue;
+      if (!restRule(kind, this.kernel)) continue;
       if (this.stacks) this.walk(page, kind);
       if (this.only && this.only[page] === 0) continue;
       if (this.isOpen(page)) open.push(page);
@@ -90,8 +90,8 @@ export class Suspects {
   }
 
   private walk(page: number, kind: PageKind, silent = false): void {
-    if (kind !== 'ordinary' && !this.kernel) return;
-    this.ledger.page(page, kind === 'ordinary' ? { idle: 0, over: 0 } : restRule(kind, this.kernel!), silent);
+    const rule = restRule(kind, this.kernel);
+    if (rule) this.ledger.page(page, rule, silent);
   }
 
   /** Its last life neither ended nor was overtaken by another. */

@@ -24,6 +24,8 @@ export interface Suspect {
   fault: Fault;
   confidence: Confidence;
   kind: PageKind;
+  /** did nobody name the range, so that its kind follows from the events? */
+  inferred: boolean;
   /** how many pages have this story, and the first of them */
   count: number;
   pages: number[];
@@ -73,9 +75,11 @@ export function judge(
   const groups = new Map<string, Suspicion[]>();
   for (const suspicion of suspects.find()) {
     if (lives.trust.incomplete && suspicion.confidence !== 'possible') suspicion.confidence = 'if nothing was lost';
-    const { fault, confidence, references, site, reasons, page } = suspicion;
-    const kind = ranges.kindOf(lives.index.pages[page]);
-    const key = [fault, confidence, kind, references, site, reasons].join(' ');
+    const { fault, references, site, reasons, page } = suspicion;
+    const pfn = lives.index.pages[page];
+    const kind = ranges.kindOf(pfn);
+    if (suspicion.confidence === 'certain' && ranges.isInferred(pfn)) suspicion.confidence = 'likely';
+    const key = [fault, suspicion.confidence, kind, references, site, reasons].join(' ');
     const group = groups.get(key);
     if (group) group.push(suspicion);
     else groups.set(key, [suspicion]);
@@ -126,6 +130,7 @@ function tell(
     fault: first.fault,
     confidence: first.confidence,
     kind: ranges.kindOf(index.pages[first.page]),
+    inferred: ranges.isInferred(index.pages[first.page]),
     count: group.length,
     pages: group.slice(0, PAGES_SHOWN).map(({ page }) => index.pages[page]),
     references: first.references,

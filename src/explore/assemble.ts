@@ -389,6 +389,7 @@ class Assembler {
         this.#expression();
         if (callee === 'loaded') this.#emit(OP.const, 2, OP.shl);
         if (callee === 'claim') this.#claimed(count);
+        if (callee === 'take' && count === 0) this.#emit(OP.const, 2, OP.shl, OP.const, 0);
         if (callee === 'scaled') this.#emit(OP.extendU);
         this.#take(',');
       }
@@ -405,6 +406,8 @@ class Assembler {
     else if (callee === 'scaled') this.#emit(OP.mul64, ...NUMBER_32, OP.shrU64, OP.wrap);
     // (place): a word of memory, and then all that was written before it was published
     else if (callee === 'loaded') this.#emit(OP.atomic, ATOMIC.load, 2, 0);
+    // (place, value): a word at once where it is 0. Leaves what it was.
+    else if (callee === 'take') this.#emit(OP.atomic, ATOMIC.exchange, 2, 0);
     else if (callee === 'claim') this.#emit(OP.or64, OP.atomic, ATOMIC.exchange64, 3, 0, OP.wrap);
     else {
       assert(id !== undefined, `no function ${callee}`);

@@ -19,7 +19,9 @@ import type { Bound, CheckResult, Violation } from './verdict.js';
 
 export { type Border, bytesOf, type Sink, type Source } from './checkpoint.js';
 export { modelText } from './model-text.js';
+export type { Storage } from './places.js';
 export type { Progress, SearchOptions } from './search.js';
+export { type Spill, SpillError, type SpillFile } from './spill.js';
 export { type Helper, help, type Invitation } from './team.js';
 export { buildModel, executedLines, type Model, type Scheduled };
 
@@ -52,6 +54,7 @@ export function check(whole: Model, options: SearchOptions = {}): CheckResult {
     ...reductionsOf(model, isShortest),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
+    ...(result.wholeStates !== undefined && { wholeStates: result.wholeStates }),
     // of n states there are n * n / 2 pairs, each of which has one of 2^64 fingerprints in common
     ...(result.store.storage === 'fingerprints' && { collisionProbability: result.states ** 2 / 2 ** 65 }),
   };
@@ -64,8 +67,14 @@ function withProgress(model: Model, result: SearchResult, options: SearchOptions
   // that no run ends is shown as the loop that it is, where there is one
   const isOpen = !result.found || result.found.kind === 'cannot end';
   if (!isOpen || result.stopped || wanted.length === 0) return { result: { ...result, progress: false } };
-  const { livelock, stopped } = findLivelock(model, wanted, limitsOf(options));
-  if (stopped) return { result: { ...result, ...(!result.found && { stopped }), progress: false } };
+  const { memoryMax = Number.POSITIVE_INFINITY } = options;
+  const left = { ...options, memoryMax: memoryMax - result.bytes };
+  const { livelock, stopped } = findLivelock(model, wanted, limitsOf(left));
+  if (stopped) {
+    const names = compiled.scenario.progress.join(', ');
+    const problem = `${boundOf(stopped, options)} before it was known if ${names} end on every fair run: that takes whole states`;
+    return { result: { ...result, ...(!result.found && { stopped, problem }), progress: false } };
+  }
   if (!livelock) return { result: { ...result, progress: true } };
   const found: Found = { kind: 'livelock', task: livelock.task };
   return { result: { ...result, found, moves: [...livelock.stem, ...livelock.loop], progress: true }, livelock };
@@ -131,17 +140,13 @@ function reductionsOf(
 }
 
 function verdictOf(
-  { found, stopped, endsChecked }: SearchResult,
+  { found, stopped, problem }: SearchResult,
   unmet: readonly string[],
   options: SearchOptions,
 ): Pick<CheckResult, 'verdict' | 'inconclusive'> {
   if (found) return { verdict: 'violated' };
-  if (stopped) return { verdict: 'inconclusive', inconclusive: boundOf(stopped, options) };
-  if (unmet.length === 0 && endsChecked) return { verdict: 'holds' };
-  if (unmet.length === 0) {
-    const inconclusive = 'no state is wrong, but whether each can still end was not asked: fingerprints keep no edges';
-    return { verdict: 'inconclusive', inconclusive };
-  }
+  if (stopped) return { verdict: 'inconclusive', inconclusive: problem ?? boundOf(stopped, options) };
+  if (unmet.length === 0) return { verdict: 'holds' };
   const names = unmet.map((name) => `'${name}'`).join(', ');
   return { verdict: 'inconclusive', inconclusive: `no state is one of 'sometimes' ${names}: the situation is not met` };
 }
@@ -151,12 +156,18 @@ function boundOf(bound: Bound, { statesMax, memoryMax = 0, secondsMax }: SearchO
     case 'states':
       return `stopped at ${statesMax} states`;
     case 'memory':
-      return `stopped at ${(memoryMax / 2 ** 30).toFixed(1)} GiB of memory`;
+      return `stopped at ${sizeOf(memoryMax)} of memory`;
     case 'time':
       return `stopped after ${secondsMax} s`;
     case 'interrupt':
       return 'interrupted';
+    case 'disk':
+      return 'stopped by the disk';
   }
+}
+
+function sizeOf(bytes: number): string {
+  return bytes < 2 ** 30 ? `${(bytes / 2 ** 20).toFixed(1)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`;
 }
 
 function findingOf(model: Model, found: Found, walk: Walk, livelock: Livelock | undefined): Partial<CheckResult> {

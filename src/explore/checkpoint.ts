@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A search put down at the border of a level, and taken up again: the states of all levels that were finished and of the next
- * one, the edges between them, and what was counted. What an unfinished level had led to is left out: it is done anew.
+ * one, the edges between them, and what was counted. Of fingerprints the table is kept, and the words of the states of the next
+ * level. What an unfinished level had led to is left out: it is done anew.
  *
  * Bytes only, to and from whoever can keep them. Not here: files, checksums and whether it is the same model
  * (src/app/checkpoint.ts).
  */
 import { assert } from '../base/assert.js';
+import { BATCH } from './batch.js';
 import type { Expectation } from './encode.js';
+import type { Storage } from './places.js';
+import { ENTRY } from './places.js';
 import type { Team } from './team.js';
 
 /** What is counted at the border of a level: plain JSON. */
 export interface Border {
+  storage: Storage;
   /** level -> its first state, of the finished levels and of the next one */
   levels: number[];
   /** where that ends: how many states there are */
@@ -42,8 +47,10 @@ export interface Source {
 const CHUNK = 1 << 14;
 
 /** @returns how many bytes `save` writes for a border, and `restore` reads */
-export function bytesOf({ levels, states, edges, words }: Border): number {
-  return states * words * 4 + finished(levels) * 2 + edges * 4;
+export function bytesOf({ storage, levels, states, edges, words }: Border): number {
+  const whole = storage === 'exact' ? states : states - finished(levels);
+  const entries = storage === 'exact' ? 0 : states * ENTRY.fingerprints;
+  return (entries + whole * words + finished(levels) + edges) * 4;
 }
 
 /** States whose edges are known. */
@@ -51,26 +58,22 @@ function finished(levels: readonly number[]): number {
   return levels[levels.length - 1];
 }
 
-/** Writes the states and edges of an exact search. */
-export function save({ store, edges }: Team, { levels, states }: Border, sink: Sink): void {
-  assert(edges !== undefined, 'only a search with whole states can be saved');
+/** Writes what a search has found. @throws SpillError where it cannot be read */
+export function save({ store, edges }: Team, { storage, levels, states }: Border, sink: Sink): void {
   const out = new Writer(sink);
-  for (let state = 0; state < states; state++) {
-    const [segment, at] = [store.segment(state), store.offset(state)];
-    for (let word = 0; word < store.words; word++) out.word(segment[at + word]);
+  const known = finished(levels);
+  store.eachEntry(states, (high, low, index) => {
+    out.word(high);
+    out.word(low);
+    out.word(index);
+  });
+  for (let index = storage === 'exact' ? 0 : known; index < states; index++) {
+    const state = store.state(index);
+    for (let word = 0; word < store.words; word++) out.word(state[word]);
   }
-  out.flush();
-  const end = finished(levels);
-  const degrees = new Uint16Array(CHUNK);
-  for (let from = 0; from < end; from += CHUNK) {
-    const count = Math.min(CHUNK, end - from);
-    for (let i = 0; i < count; i++) degrees[i] = edges.end(from + i) - edges.first(from + i);
-    sink.write(new Uint8Array(degrees.buffer, 0, count * 2));
-  }
-  for (let state = 0; state < end; state++) {
-    const last = edges.end(state);
-    for (let edge = edges.first(state); edge < last; edge++) out.word(edges.target(edge));
-  }
+  edges.forward(known, (_, words, first, end) => {
+    for (let at = first - 1; at < end; at++) out.word(words[at]);
+  });
   out.flush();
 }
 
@@ -80,29 +83,76 @@ export function save({ store, edges }: Team, { levels, states }: Border, sink: S
  * @returns false where there was no room
  * @throws Error where the states are not what they were: the bytes are wrong
  */
-export function restore(team: Team, { levels, states, edges: all }: Border, source: Source, makeRoom: () => boolean) {
-  const { store, edges, owner } = team;
-  assert(edges !== undefined && store.count === 0, 'only an empty search with whole states can be filled');
-  const words = new Reader(source, states * store.words);
+export function restore(team: Team, border: Border, source: Source, makeRoom: () => boolean): boolean {
+  assert(team.store.count === 0, 'only an empty search can be filled');
+  assert(team.store.words === border.words, 'a search with other states');
+  const words = new Reader(source, bytesOf(border) / 4);
+  const restoreStates = border.storage === 'exact' ? restoreWhole : restoreEntries;
+  return restoreStates(team, border, words, makeRoom) && restoreEdges(team, border, words, makeRoom);
+}
+
+function restoreWhole({ store, owner }: Team, { states }: Border, words: Reader, makeRoom: () => boolean): boolean {
   const state = new Int32Array(store.words);
   for (let index = 0; index < states; index++) {
     for (let word = 0; word < store.words; word++) state[word] = words.word();
-    if (!owner.hasRoom(1) && !makeRoom()) return false;
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
     if (!owner.restore(state)) throw new Error('a state is there twice');
   }
-  const degrees = new Uint16Array(finished(levels));
-  source.read(new Uint8Array(degrees.buffer));
-  if (degrees.reduce((sum, degree) => sum + degree, 0) !== all) throw new Error('edges are missing');
-  const targets = new Reader(source, all);
-  for (let from = 0; from < degrees.length; from++) {
-    for (let i = 0; i < degrees[from]; i++) {
-      if (!owner.hasRoom(1) && !makeRoom()) return false;
-      const target = targets.word();
-      if (target < 0 || target >= states) throw new Error('an edge leads nowhere');
-      edges.add(from, target);
+  return true;
+}
+
+function restoreEntries({ store, owner }: Team, border: Border, words: Reader, makeRoom: () => boolean): boolean {
+  const { levels, states } = border;
+  const { batch } = owner.expander;
+  for (let done = 0; done < states; done += batch.count) {
+    batch.count = Math.min(BATCH, states - done);
+    for (let k = 0; k < batch.count; k++) {
+      batch.high[k] = words.word();
+      batch.low[k] = words.word();
+      batch.index[k] = words.word();
     }
-    edges.finish();
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
+    if (!store.restore(batch)) throw new Error('a state is there twice');
   }
+  store.refill(finished(levels), states, (into) => {
+    for (let i = 0; i < into.length; i++) into[i] = words.word();
+  });
+  return true;
+}
+
+function restoreEdges(team: Team, { levels, states, edges: all }: Border, words: Reader, makeRoom: () => boolean) {
+  const { owner, edges } = team;
+  const source = new Int32Array(BATCH);
+  const target = new Int32Array(BATCH);
+  let last = Number.POSITIVE_INFINITY;
+  let head = 0;
+  let count = 0;
+  const add = (): boolean => {
+    while (!owner.hasRoom(1)) if (!makeRoom()) return false;
+    edges.writer.addAll(head, source, target, count);
+    count = 0;
+    return true;
+  };
+  for (let left = finished(levels) + all; left > 0; left--) {
+    const word = words.word();
+    if (word < 0) {
+      if (last < Number.POSITIVE_INFINITY) {
+        if (!add()) return false;
+        edges.writer.finish(head + 1);
+      }
+      head = ~word;
+      if (head <= last) edges.writer.leave();
+      edges.writer.begin(head);
+      last = head;
+    } else if (word >= states) throw new Error('an edge leads nowhere');
+    else {
+      target[count++] = word;
+      if (count === BATCH && !add()) return false;
+    }
+  }
+  if (!add()) return false;
+  if (last < Number.POSITIVE_INFINITY) edges.writer.finish(head + 1);
+  edges.writer.save();
   return true;
 }
 

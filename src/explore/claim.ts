@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * How states get into the table: text that is assembled (assemble.ts). An entry is two words: a tag, which says where it is at
- * home and is never 0, and a second one. In a store of fingerprints that is the other half of the fingerprint. In an exact one
- * it is 1 + the index of a state; or less than 0 while the state has no index yet: then it says which member's it is, and
- * which of its new ones.
+ * How states get into the table: text that is assembled (assemble.ts). An entry begins with a tag, half of the fingerprint, which
+ * says where it is at home and is never 0. A second word is 1 + the index of a state; or less than 0 while the state has no index
+ * yet: then it says which member's it is, and which of its new ones. In a store of fingerprints a third one is the other half
+ * of the fingerprint, never 0; in an exact one the whole states are compared.
  *
- * Both words are claimed at once, and nobody waits before all of his own are published. Entries lie in the order of their
- * tags, more or less, so that the table grows in place, from its end to its beginning.
+ * Two words are claimed at once. Of three the tag is claimed and the others follow: who meets the tag before waits these few
+ * instructions. Nobody waits for an index before all of his own are published. Entries lie in the order of their tags, more or
+ * less, so that the table grows in place, from its end to its beginning.
  */
-import { ASIDE, ASIDE_AT, type Common, type Places, type Storage, TAIL } from './places.js';
+import { ASIDE, ASIDE_AT, type Common, ENTRY, type Places, type Storage, TAIL } from './places.js';
 
 /** A batch has so many positions at most: low bits of the mark of a claim. */
 export const POSITION_BITS = 10;
@@ -34,16 +35,17 @@ export function claimTexts(p: Places, common: Common, storage: Storage, words: n
   const exact = storage === 'exact';
   return {
     claim: claimText(p, common, words, exact),
-    find: exact ? findText(p, common, words, member) : findPrintText(p),
+    find: exact ? findText(p, common, words, member) : findPrintText(p, member),
     keepOne: keepText(p, common, words, exact),
     publish: publishText(p),
-    grow: growText(common),
+    grow: growText(common, ENTRY[storage]),
   };
 }
 
 /** All slots are asked for before any is looked at, then all states that may be meant: so the waits for memory overlap. */
 function claimText(p: Places, { slots, table, rows, rowsMax }: Common, words: number, exact: boolean): string {
-  const home = `${table} + scaled(M[${p.high} + k], slots) * 2`;
+  const entry = exact ? ENTRY.exact : ENTRY.fingerprints;
+  const home = `${table} + scaled(M[${p.high} + k], slots) * ${entry}`;
   const candidates = `
 i = 0;
 B1: { L1: for (;;) {
@@ -136,35 +138,55 @@ L0: for (;;) {
 }`;
 }
 
-function findPrintText(p: Places): string {
+function findPrintText(p: Places, member: number): string {
   return `(k) => {
-let at = M[${p.slot} + k], tag = M[${p.high} + k], rest = M[${p.low} + k], there = 0, i = 0;
+let at = M[${p.slot} + k], tag = M[${p.high} + k], rest = M[${p.low} + k], there = 0, second = 0, i = 0;
 L0: for (;;) {
   there = loaded(at);
   if (there === 0) {
-    there = claim(at, tag, rest);
+    there = take(at, tag);
     if (there === 0) {
       i = M[${p.freshCount}];
+      M[at + 1] = ${-1 - (member << POSITION_BITS)} - i;
+      publish(at + 2, rest);
       M[${p.fresh} + i] = k;
+      M[${p.claimed} + i] = at;
       M[${p.freshCount}] = i + 1;
+      M[${p.index} + k] = ${OWN} - i;
       return 0;
     }
   }
-  if (there === tag) { if (M[at + 1] === rest) return 0; }
-  at = at + 2;
+  if (there === tag) {
+    B1: { L1: for (;;) {
+      there = loaded(at + 2);
+      if (there !== 0) break B1;
+    } }
+    if (there === rest) {
+      second = loaded(at + 1);
+      if (second > 0) { M[${p.index} + k] = second - 1; return 0; }
+      if ((-1 - second) >> ${POSITION_BITS} === ${member}) {
+        M[${p.index} + k] = ${OWN} - (-1 - second & ${(1 << POSITION_BITS) - 1});
+        return 0;
+      }
+      M[${p.slot} + k] = at;
+      M[${p.index} + k] = ${UNPUBLISHED};
+      return 1;
+    }
+  }
+  at = at + ${ENTRY.fingerprints};
 }
 }`;
 }
 
 function keepText(p: Places, { first, rows, rowsMax }: Common, words: number, exact: boolean): string {
-  const row = exact ? 'index' : `index - M[${first}]`;
-  const most = exact ? rowsMax : Math.floor(rowsMax / 2);
-  const base = exact ? `${rows * 4}` : `${rows * 4} + M[${first + 1}] * ${words * 4}`;
+  const to = exact
+    ? `if (index < ${rowsMax}) { to = ${rows * 4} + index * ${words * 4}; keep(to, from); }
+else K.keepFar(M[${p.fresh} + i], index);`
+    : `to = ${rows * 4} + (index - M[${first}] + M[${first + 1}]) * ${words * 4}; keep(to, from);`;
   return `(i, index) => {
-let from = ${p.states * 4} + M[${p.fresh} + i] * ${p.stride * 4}, row = ${row}, to = 0;
-if (row < ${most}) { to = ${base} + row * ${words * 4}; keep(to, from); }
-else K.keepFar(M[${p.fresh} + i], index);
-${exact ? `publish(M[${p.claimed} + i] + 1, index + 1);` : ''}
+let from = ${p.states * 4} + M[${p.fresh} + i] * ${p.stride * 4}, to = 0;
+${to}
+publish(M[${p.claimed} + i] + 1, index + 1);
 return 0;
 }`;
 }
@@ -188,45 +210,46 @@ L1: for (;;) {
 }
 
 /** Entries at the beginning, which may go to where others still are, are set aside until these have gone. */
-function growText({ slots: at, table }: Common): string {
+function growText({ slots: at, table }: Common, entry: number): string {
+  const rest = Array.from({ length: entry - 1 }, (_, i) => i + 1);
+  const all = [0, ...rest];
+  const each = (words: readonly number[], text: (word: number) => string): string => words.map(text).join('\n  ');
   const insert = `
   home = scaled(tag, slots);
-  to = ${table} + home * 2;
+  to = ${table} + home * ${entry};
   B2: { L2: for (;;) {
     if (M[to] === 0) break B2;
-    to = to + 2;
+    to = to + ${entry};
   } }
   M[to] = tag;
-  M[to + 1] = rest;`;
+  ${each(rest, (word) => `M[to + ${word}] = rest${word};`)}`;
   return `(slots) => {
-let s = M[${at}] + ${TAIL}, aside = 0, tag = 0, rest = 0, home = 0, to = 0;
+let s = M[${at}] + ${TAIL}, aside = 0, tag = 0, home = 0, to = 0;
+let ${rest.map((word) => `rest${word} = 0`).join(', ')};
 if (M[${at}] === 0) { M[${at}] = slots; return 1; }
 let first = s < ${ASIDE} ? s : ${ASIDE};
 B0: { L0: for (;;) {
   if (aside === first) break B0;
-  M[${ASIDE_AT} + aside * 2] = M[${table} + aside * 2];
-  M[${ASIDE_AT + 1} + aside * 2] = M[${table + 1} + aside * 2];
-  M[${table} + aside * 2] = 0;
-  M[${table + 1} + aside * 2] = 0;
+  ${each(all, (word) => `M[${ASIDE_AT + word} + aside * ${entry}] = M[${table + word} + aside * ${entry}];`)}
+  ${each(all, (word) => `M[${table + word} + aside * ${entry}] = 0;`)}
   aside = aside + 1;
 } }
 B1: { L1: for (;;) {
   if (s === first) break B1;
   s = s - 1;
-  tag = M[${table} + s * 2];
+  tag = M[${table} + s * ${entry}];
   if (tag === 0) continue L1;
-  rest = M[${table + 1} + s * 2];
-  M[${table} + s * 2] = 0;
-  M[${table + 1} + s * 2] = 0;
+  ${each(rest, (word) => `rest${word} = M[${table + word} + s * ${entry}];`)}
+  ${each(all, (word) => `M[${table + word} + s * ${entry}] = 0;`)}
   if (scaled(tag, slots) <= s) return 0;
   ${insert}
 } }
 B3: { L3: for (;;) {
   if (aside === 0) break B3;
   aside = aside - 1;
-  tag = M[${ASIDE_AT} + aside * 2];
+  tag = M[${ASIDE_AT} + aside * ${entry}];
   if (tag === 0) continue L3;
-  rest = M[${ASIDE_AT + 1} + aside * 2];
+  ${each(rest, (word) => `rest${word} = M[${ASIDE_AT + word} + aside * ${entry}];`)}
   ${insert.replaceAll('B2', 'B4').replaceAll('L2', 'L4')}
 } }
 M[${at}] = slots;

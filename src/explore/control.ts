@@ -14,8 +14,8 @@ export const WORD = {
   states: 2,
   /** for how many there is room */
   room: 3,
-  /** segments of edges that are taken, and that there are */
-  edgeSegments: 4,
+  /** chunks of edges that are taken, and that there are */
+  edgeChunks: 4,
   edgeRoom: 5,
   /** not 0 once every member is to stop where it is */
   stop: 6,
@@ -34,6 +34,9 @@ export const OVER = -1;
 /** Most members of a search. */
 export const MEMBERS_MAX = (1 << MEMBER_BITS) - 1;
 
+/** Most chunks of edges. */
+export const CHUNKS_MAX = 1 << 18;
+
 /** Words of a member's report: see member.ts. */
 export const REPORT = 64;
 
@@ -47,6 +50,11 @@ export interface Shared {
   met: Uint8Array;
   /** per line not 0 once it was executed; then what of Encoding.expected did not fit */
   hits: Uint8Array;
+  /**
+   * Per chunk of edges the array of the pool that it lies in; and from CHUNKS_MAX on its words, ~words while a member fills it
+   * (edges.ts, edge-log.ts)
+   */
+  chunks: Int32Array;
 }
 
 /** @param members how many there may be */
@@ -57,5 +65,6 @@ export function makeShared(members: number, sometimes: number, notes: number): S
     reports: new Int32Array(new SharedArrayBuffer(members * REPORT * 4)),
     met: new Uint8Array(new SharedArrayBuffer(sometimes)),
     hits: new Uint8Array(new SharedArrayBuffer(notes)),
+    chunks: new Int32Array(new SharedArrayBuffer(CHUNKS_MAX * 8)),
   };
 }

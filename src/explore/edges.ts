@@ -1,198 +1,106 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The graph that a search walked: per state those that its steps lead to. Here too: which states can reach an end.
+ * The edges of the graph that a search walks, as one of its members writes them: a log of 32-bit words in chunks of shared
+ * memory, each filled by one member. A record is ~state, and then the states that its steps lead to, in the order of the
+ * steps. Every state that was looked at has one, if only ~state; within a chunk their numbers go up.
  *
- * All in segments of shared memory. Each member of a search fills segments of its own, so that edges lie in no order; those
- * of one state lie together, in the order of its steps.
+ * Not here: chunks are made, put on disk and read by the owner (edge-log.ts).
  */
 import { assert } from '../base/assert.js';
-import { BATCH } from './batch.js';
-import { WORD } from './control.js';
+import { BATCH, BLOCK } from './batch.js';
+import { CHUNKS_MAX, type Shared, WORD } from './control.js';
 
-const SEGMENT_BITS = 16;
-const SEGMENT = 1 << SEGMENT_BITS;
-const MASK = SEGMENT - 1;
+/** Words of a chunk. */
+export const CHUNK = 1 << 16;
+/** What a batch may take, and the records without edges after it. */
+export const CHUNK_LEFT = BATCH + BLOCK;
 
-const FIRST_SOURCE = new Int32Array(1);
-const ONE_TARGET = new Int32Array(1);
-
-/** Segments that another thread does not have yet, and where they begin. */
-export interface EdgeParts {
-  states: number;
-  first: Uint32Array[];
-  degree: Uint16Array[];
-  edges: number;
-  targets: Int32Array[];
-}
-
-export class Edges {
-  readonly #targets: Int32Array[] = [];
-  /** per state where its edges begin, and how many they are */
-  readonly #first: Uint32Array[] = [];
-  readonly #degree: Uint16Array[] = [];
+export class EdgeWriter {
   readonly #control: Int32Array;
-  /** the segment that this member fills, how far, and from where on for which state */
-  #filling = -1;
-  #at = SEGMENT;
-  #from = 0;
+  readonly #chunks: Int32Array;
+  /** arrays that chunks lie in: the owner's, or as many as it has sent */
+  readonly #pool: Int32Array[];
+  /** the chunk that this member fills, its words, and how many it has */
+  #chunk = -1;
+  #words: Int32Array = new Int32Array(0);
+  #at = CHUNK;
+  /** the last state that has a record, and the one before the piece that is being worked on */
   #state = -1;
+  #before = -1;
 
-  constructor(control: Int32Array) {
+  constructor({ control, chunks }: Shared, pool: Int32Array[]) {
     this.#control = control;
+    this.#chunks = chunks;
+    this.#pool = pool;
   }
 
-  get bytes(): number {
-    return this.#bytesOf(this.#first.length, this.#targets.length);
+  /** Arrays that were made since it was last told. */
+  attach(arrays: readonly Int32Array[]): void {
+    this.#pool.push(...arrays);
   }
 
-  /** Bytes held once there is room for the edges of so many states, in so many segments. */
-  bytesFor(states: number, segments: number): number {
-    return this.#bytesOf(Math.max(this.#first.length, Math.ceil(states / SEGMENT)), segments);
-  }
-
-  #bytesOf(states: number, segments: number): number {
-    return (segments * 4 + states * (4 + 2)) * SEGMENT;
-  }
-
-  /** @returns how many segments are enough for so many more edges, each member filling one of its own */
-  segmentsFor(more: number, members: number): number {
-    const taken = Atomics.load(this.#control, WORD.edgeSegments);
-    return Math.max(this.#targets.length, taken + members + Math.ceil(more / (SEGMENT - BATCH)));
-  }
-
-  /** Makes room for the edges of so many states, in so many segments altogether; while no member is at work. */
-  makeRoom(states: number, segments: number): void {
-    while (this.#first.length * SEGMENT < states) {
-      this.#first.push(new Uint32Array(new SharedArrayBuffer(SEGMENT * 4)));
-      this.#degree.push(new Uint16Array(new SharedArrayBuffer(SEGMENT * 2)));
-    }
-    while (this.#targets.length < segments) {
-      this.#targets.push(new Int32Array(new SharedArrayBuffer(SEGMENT * 4)));
-    }
-    Atomics.store(this.#control, WORD.edgeRoom, this.#targets.length);
-  }
-
-  /** @returns what a thread lacks that has had the parts up to there */
-  partsFrom({ states, edges }: { states: number; edges: number }): EdgeParts {
-    const [first, degree, targets] = [
-      this.#first.slice(states),
-      this.#degree.slice(states),
-      this.#targets.slice(edges),
-    ];
-    return { states, first, degree, edges, targets };
-  }
-
-  attach({ first, degree, targets }: EdgeParts): void {
-    this.#first.push(...first);
-    this.#degree.push(...degree);
-    this.#targets.push(...targets);
-  }
-
-  /** @returns whether a whole batch of edges can be added; takes a segment for it if need be */
+  /** @returns whether a whole batch of edges can be added; takes a chunk for it if need be */
   hasRoom(): boolean {
-    if (this.#at + BATCH <= SEGMENT) return true;
-    const next = Atomics.add(this.#control, WORD.edgeSegments, 1);
+    if (this.#at + CHUNK_LEFT <= CHUNK) return true;
+    const next = Atomics.add(this.#control, WORD.edgeChunks, 1);
     if (next >= Atomics.load(this.#control, WORD.edgeRoom)) {
-      Atomics.sub(this.#control, WORD.edgeSegments, 1);
+      Atomics.sub(this.#control, WORD.edgeChunks, 1);
       return false;
     }
     this.#moveTo(next);
     return true;
   }
 
-  /** The edges of the state that is being added to have to lie together. */
-  #moveTo(segment: number): void {
-    const [old, from, to] = [this.#targets[this.#filling], this.#from & MASK, this.#at];
-    this.#filling = segment;
-    this.#at = 0;
-    this.#from = segment * SEGMENT;
-    if (this.#state < 0) return;
-    assert(to - from + BATCH <= SEGMENT, 'a state has more steps than a segment');
-    this.#targets[segment].set(old.subarray(from, to));
-    this.#at = to - from;
-  }
-
-  /** Adds edges from `block + source[k]` to `target[k]`, the first `count`; the sources of a block come in order. */
-  addAll(block: number, source: Int32Array, target: Int32Array, count: number): void {
-    for (let k = 0; k < count; k++) {
-      const state = block + source[k];
-      if (state !== this.#state) {
-        this.finish();
-        this.#state = state;
-        this.#from = this.#filling * SEGMENT + this.#at;
-      }
-      this.#targets[this.#filling][this.#at++] = target[k];
-    }
-  }
-
-  /** Adds one edge of a state; those of one state come together. */
-  add(state: number, target: number): void {
-    ONE_TARGET[0] = target;
-    this.addAll(state, FIRST_SOURCE, ONE_TARGET, 1);
-  }
-
-  /** The state that was added to last has all its edges. */
-  finish(): void {
+  /** A record lies in one chunk: one that is begun moves along. */
+  #moveTo(chunk: number): void {
+    const [old, oldWords, end] = [this.#chunk, this.#words, this.#at];
+    let from = end;
+    if (old >= 0 && this.#state > this.#before) while (oldWords[--from] >= 0);
+    if (old >= 0) Atomics.store(this.#chunks, CHUNKS_MAX + old, from);
+    this.#chunk = chunk;
+    this.#words = this.#pool[Atomics.load(this.#chunks, chunk)];
+    this.#at = end - from;
+    assert(this.#at + CHUNK_LEFT <= CHUNK, 'a state has more steps than a chunk');
+    this.#words.set(oldWords.subarray(from, end));
     this.save();
-    this.#state = -1;
   }
 
-  /** Notes what edges that state has so far. */
+  /** From now on edges leave `first` and the states after it. */
+  begin(first: number): void {
+    this.#before = first - 1;
+    this.#state = first - 1;
+  }
+
+  /** Adds edges from `block + source[k]` to `target[k]`, the first `count`; sources come in order. */
+  addAll(block: number, source: Int32Array, target: Int32Array, count: number): void {
+    const words = this.#words;
+    let at = this.#at;
+    let state = this.#state;
+    for (let k = 0; k < count; k++) {
+      const from = block + source[k];
+      while (state < from) words[at++] = ~++state;
+      words[at++] = target[k];
+    }
+    assert(at <= CHUNK, 'edges are added without room');
+    this.#at = at;
+    this.#state = state;
+  }
+
+  /** All states before `end` have their edges. */
+  finish(end: number): void {
+    while (this.#state < end - 1) this.#words[this.#at++] = ~++this.#state;
+    this.#before = this.#state;
+  }
+
+  /** The next record goes into another chunk. */
+  leave(): void {
+    if (this.#chunk >= 0) Atomics.store(this.#chunks, CHUNKS_MAX + this.#chunk, this.#at);
+    this.#chunk = -1;
+    this.#at = CHUNK;
+  }
+
+  /** Tells the owner how far the chunk is filled: nobody adds to it until the next round. */
   save(): void {
-    if (this.#state < 0) return;
-    const at = this.#state & MASK;
-    this.#first[this.#state >>> SEGMENT_BITS][at] = this.#from;
-    this.#degree[this.#state >>> SEGMENT_BITS][at] = this.#filling * SEGMENT + this.#at - this.#from;
-  }
-
-  /** @returns position of a state's first edge */
-  first(state: number): number {
-    return this.#first[state >>> SEGMENT_BITS][state & MASK];
-  }
-
-  /** @returns the position after its last edge; the same where it has none */
-  end(state: number): number {
-    return this.first(state) + this.#degree[state >>> SEGMENT_BITS][state & MASK];
-  }
-
-  target(edge: number): number {
-    return this.#targets[Math.floor(edge / SEGMENT)][edge & MASK];
-  }
-
-  /**
-   * Sweeps over the states, from the last to the first and back, until nothing changes: most ways to an end go up.
-   * @param states how many there are, each with its edges
-   * @returns per state whether a state without edges can be reached from it
-   */
-  ending(states: number): Uint8Array {
-    const ends = new Uint8Array(states);
-    let left = states;
-    for (let before = left + 1, up = false; left > 0 && left < before; up = !up) {
-      before = left;
-      left -= this.#sweep(ends, up);
-    }
-    return ends;
-  }
-
-  /** @returns how many more states can reach an end; the edges of each lie in one segment */
-  #sweep(ends: Uint8Array, up: boolean): number {
-    let found = 0;
-    const segments = Math.ceil(ends.length / SEGMENT);
-    for (let i = 0; i < segments; i++) {
-      const segment = up ? i : segments - 1 - i;
-      const [first, degree, base] = [this.#first[segment], this.#degree[segment], segment * SEGMENT];
-      const count = Math.min(SEGMENT, ends.length - base);
-      for (let j = 0; j < count; j++) {
-        const at = up ? j : count - 1 - j;
-        if (ends[base + at] === 1) continue;
-        let left = degree[at];
-        const targets = this.#targets[first[at] >>> SEGMENT_BITS];
-        for (let edge = first[at] & MASK; left > 0 && ends[targets[edge]] === 0; edge++) left--;
-        if (left === 0 && degree[at] > 0) continue;
-        ends[base + at] = 1;
-        found++;
-      }
-    }
-    return found;
+    if (this.#chunk >= 0) Atomics.store(this.#chunks, CHUNKS_MAX + this.#chunk, ~this.#at);
   }
 }

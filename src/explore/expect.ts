@@ -30,7 +30,8 @@ export function canNarrow({ linked, symmetry, encoding }: Model): boolean {
 export function expectationOf(model: Model, store: Store, expander: Expander): Expectation {
   const met = new Met(model);
   met.add(model.initial);
-  const from = store.firstHeld;
+  // of fingerprints, the words of most states are gone
+  const from = store.storage === 'exact' ? 0 : store.count;
   const step = Math.max(1, Math.floor((store.count - from) / FOUND));
   for (let index = from; index < store.count; index += step) {
     const at = store.offset(index);

@@ -400,7 +400,7 @@ describe('a verdict', () => {
     expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 30 })).toMatchObject({ verdict: 'holds' });
     expect(explore({ code: CELL, tasks }, { memoryMax: 2 ** 10 })).toMatchObject({
       verdict: 'inconclusive',
-      inconclusive: 'stopped at 0.0 GiB of memory',
+      inconclusive: 'stopped at 0.0 MiB of memory',
     });
   });
 

@@ -7,7 +7,8 @@
  */
 import { assert } from '../base/assert.js';
 import { CAN_GO_ON, NOT_ENDED, type Violated, WAITS_FOR_LOCK } from './batch.js';
-import type { Edges } from './edges.js';
+import { Bits } from './bits.js';
+import type { EdgeLog } from './edge-log.js';
 import type { Judged } from './judge.js';
 import type { Suspects } from './member.js';
 import type { Team } from './team.js';
@@ -48,8 +49,7 @@ export function settle(team: Team, levels: readonly number[], end: number): Find
   const suspects = reports.flatMap((report) => report.suspects);
   if (suspects.length === 0) return undefined;
   const { store } = team;
-  // what was let go was looked at before anything was found
-  const begin = Math.max(levels.at(-1) ?? end, store.firstHeld);
+  const begin = levels.at(-1) ?? end;
   const all: Suspects[] = [
     { kind: 'sources', first: begin, count: end - begin },
     { kind: 'states', first: end, count: store.count - end },
@@ -67,7 +67,7 @@ export function settle(team: Team, levels: readonly number[], end: number): Find
 /** Takes the steps of one state again. */
 function lookFrom({ store, owner: { expander } }: Team, state: number, { terminal, failing }: Violations): void {
   const { batch } = expander;
-  expander.begin(store.segment(state), store.offset(state), 1);
+  expander.begin(store.state(state), 0, 1);
   for (let isLeft = true; isLeft; ) {
     isLeft = expander.next();
     const { violation } = batch;
@@ -79,8 +79,7 @@ function lookFrom({ store, owner: { expander } }: Team, state: number, { termina
 }
 
 function lookAt({ store, owner: { expander, judge } }: Team, state: number, { wrong }: Violations): void {
-  const at = store.offset(state);
-  expander.only(store.segment(state).subarray(at, at + store.words));
+  expander.only(store.state(state));
   expander.batch.fresh[0] = 0;
   const judged = judge.judge(1);
   if (judged) wrong.set(state, judged.found);
@@ -105,71 +104,51 @@ function choose(team: Team, levels: readonly number[], end: number, violations: 
   return { found: next.found, way: [...way, next.ordinal] };
 }
 
-/** @returns the states of the last level that lead to one of `wrong`; without edges, those that were the first to */
-function sourcesOf(
-  { store, edges }: Team,
-  levels: readonly number[],
-  end: number,
-  wrong: Violations['wrong'],
-): number[] {
-  if (!edges || wrong.size === 0) return [...wrong.keys()].map((state) => store.parent(state));
+/** @returns the states of the last level that lead to one of `wrong` */
+function sourcesOf({ edges }: Team, levels: readonly number[], end: number, wrong: Violations['wrong']): number[] {
   const sources: number[] = [];
-  for (let state = levels[levels.length - 1]; state < end; state++) {
-    if (edgeInto(edges, state, (target) => wrong.has(target)) >= 0) sources.push(state);
-  }
+  if (wrong.size === 0) return sources;
+  edges.backward(levels[levels.length - 1], end, (state, words, first, last) => {
+    if (words.subarray(first, last).some((target) => wrong.has(target))) sources.push(state);
+  });
   return sources;
 }
 
 /** @returns the first successor of a state that is wrong */
-function successorsIn({ store, edges }: Team, state: number, wrong: Violations['wrong']) {
-  if (!edges) {
-    const own = [...wrong].filter(([target]) => store.parent(target) === state);
-    return own
-      .map(([target, found]) => ({ ordinal: store.ordinal(target), found }))
-      .sort((a, b) => a.ordinal - b.ordinal)
-      .at(0);
-  }
-  const edge = edgeInto(edges, state, (target) => wrong.has(target));
-  const found = edge < 0 ? undefined : wrong.get(edges.target(edge));
-  return found && { ordinal: edge - edges.first(state), found };
+function successorsIn({ edges }: Team, state: number, wrong: Violations['wrong']) {
+  const { ordinal, target } = edgeInto(edges, state, (each) => wrong.has(each));
+  const found = wrong.get(target);
+  return found && { ordinal, found };
 }
 
-function edgeInto(edges: Edges, state: number, isWanted: (target: number) => boolean): number {
-  const end = edges.end(state);
-  for (let edge = edges.first(state); edge < end; edge++) if (isWanted(edges.target(edge))) return edge;
-  return -1;
+function edgeInto(edges: EdgeLog, state: number, isWanted: (target: number) => boolean) {
+  const targets = edges.targetsOf(state);
+  const ordinal = targets.findIndex(isWanted);
+  return { ordinal, target: targets[ordinal] };
 }
 
-/**
- * The way that comes first of all shortest ones to one of `targets`, states of the last level. Without edges only the way
- * on which each state was first reached is known: with one thread, that is the same.
- */
+/** The way that comes first of all shortest ones to one of `targets`, states of the last level. */
 export function wayTo(
   { store, edges }: Team,
   levels: readonly number[],
   targets: readonly number[],
 ): { state: number; way: number[] } {
-  if (!edges) {
-    const state = targets.reduce((a, b) => Math.min(a, b));
-    const way: number[] = [];
-    for (let at = state; store.parent(at) >= 0; at = store.parent(at)) way.push(store.ordinal(at));
-    return { state, way: way.reverse() };
-  }
-  const leads = new Uint8Array(store.count);
-  for (const target of targets) leads[target] = 1;
-  const isOn = (level: number) => (target: number) => target >= levels[level + 1] && leads[target] === 1;
+  const leads = new Bits(store.count);
+  for (const target of targets) leads.add(target);
   for (let level = levels.length - 2; level >= 0; level--) {
-    for (let state = levels[level]; state < levels[level + 1]; state++) {
-      if (edgeInto(edges, state, isOn(level)) >= 0) leads[state] = 1;
-    }
+    const next = levels[level + 1];
+    edges.backward(levels[level], next, (state, words, first, end) => {
+      for (let at = first; at < end; at++) if (words[at] >= next && leads.has(words[at])) leads.add(state);
+    });
   }
   const way: number[] = [];
   let state = 0;
   for (let level = 0; level < levels.length - 1; level++) {
-    const edge = edgeInto(edges, state, isOn(level));
-    assert(edge >= 0, 'no way leads to a finding');
-    way.push(edge - edges.first(state));
-    state = edges.target(edge);
+    const next = levels[level + 1];
+    const { ordinal, target } = edgeInto(edges, state, (each) => each >= next && leads.has(each));
+    assert(ordinal >= 0, 'no way leads to a finding');
+    way.push(ordinal);
+    state = target;
   }
   return { state, way };
 }
@@ -177,11 +156,12 @@ export function wayTo(
 /** @returns of the states nearest to the first from which none without steps can be reached, the one whose way comes first */
 export function firstWithoutEnd(team: Team, levels: readonly number[]): Finding | undefined {
   const states = team.store.count;
-  const ends = team.edges?.ending(states);
-  const nearest = ends?.indexOf(0) ?? -1;
-  if (!ends || nearest < 0) return undefined;
+  const ends = team.edges.ending(states);
+  const nearest = ends.firstWithout(0);
+  if (nearest === states) return undefined;
   const level = levels.findLastIndex((first) => first <= nearest);
+  const levelEnd = levels[level + 1] ?? states;
   const all: number[] = [];
-  for (let state = nearest; state < (levels[level + 1] ?? states); state++) if (ends[state] === 0) all.push(state);
+  for (let state = nearest; state < levelEnd; state = ends.firstWithout(state + 1)) all.push(state);
   return { found: { kind: 'cannot end' }, way: wayTo(team, levels.slice(0, level + 1), all).way };
 }

@@ -18,7 +18,7 @@ import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
 import { type Common, commonOf, type Places, placesOf, type Storage } from './places.js';
-import { recentTexts } from './recent.js';
+import { recentSize, recentTexts } from './recent.js';
 import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
 import { type SharedMemory, WebAssembly } from './webassembly.js';
 
@@ -63,9 +63,13 @@ export interface Ground {
   common: Common;
 }
 
-/** @param bytes that the search may take */
-export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number): Ground {
+/**
+ * @param bytes that the search may take
+ * @param before of a search of the same model that is over: its memory is used again
+ */
+export function makeGround({ linked, encoding }: Model, storage: Storage, bytes: number, before?: Ground): Ground {
   const common = commonOf(linked, encoding, storage, bytes);
+  if (before) return { memory: before.memory, storage, common };
   const memory = new WebAssembly.Memory({ initial: common.pages, maximum: PAGES_MAX, shared: true });
   return { memory, storage, common };
 }
@@ -87,6 +91,9 @@ export function generate(
     sites: [],
   };
   const steps = linked.tasks.reduce((sum, { points }) => sum + points.length, 1);
+  const { entry, entries } = recentSize(encoding.words);
+  // another search may have left something there
+  memory.fill(0, places.recent, places.recent + entry * entries);
   const table = new WebAssembly.Table({ initial: steps, element: 'anyfunc' });
   const far: Far = {
     keepFar: () => assertNear(),

@@ -8,7 +8,7 @@
  */
 import { BATCH, BLOCK, CAN_GO_ON, NOT_ENDED } from './batch.js';
 import { REPORT, type Shared, WORD } from './control.js';
-import type { Edges } from './edges.js';
+import type { EdgeWriter } from './edges.js';
 import { Expander } from './expand.js';
 import type { Generated } from './generate.js';
 import { Judge } from './judge.js';
@@ -33,7 +33,7 @@ export interface Report {
 export interface MemberParts {
   generated: Generated;
   store: Store;
-  edges: Edges | undefined;
+  edges: EdgeWriter;
   shared: Shared;
   /** 0 for the owner */
   number: number;
@@ -50,7 +50,7 @@ export class Member {
   readonly #ownHits: Uint8Array;
   readonly #generated: Generated;
   readonly #store: Store;
-  readonly #edges: Edges | undefined;
+  readonly #edges: EdgeWriter;
   readonly #shared: Shared;
   readonly #control: Int32Array;
   readonly #number: number;
@@ -88,10 +88,10 @@ export class Member {
     if (this.#isFilled) Atomics.sub(this.#control, WORD.paused, 1);
     while (this.#takeBlock(beforeBlock)) {
       if (this.#finishBlock(members)) continue;
-      this.#edges?.save();
       Atomics.add(this.#control, WORD.paused, 1);
       break;
     }
+    this.#edges.save();
     this.judge.share(met);
     const { memory, places } = this.#generated;
     for (let line = 0; line < hits.length; line++) {
@@ -108,7 +108,7 @@ export class Member {
   /** Stores a state that was there before the search was put down. @returns whether it is not here yet */
   restore(state: Int32Array): boolean {
     this.expander.only(state);
-    this.#store.insert(this.expander.batch, -1);
+    this.#store.insert(this.expander.batch);
     return this.#store.freshCount === 1;
   }
 
@@ -149,13 +149,14 @@ export class Member {
 
   #begin(): void {
     this.#piece = Math.min(this.#left, this.#store.leftInSegment(this.#at));
+    this.#edges.begin(this.#at);
     this.expander.begin(this.#store.segment(this.#at), this.#store.offset(this.#at), this.#piece);
     this.#isBegun = true;
   }
 
   #end(): void {
     const { status } = this.expander.batch;
-    this.#edges?.finish();
+    this.#edges.finish(this.#at + this.#piece);
     for (let i = 0; i < this.#piece; i++) {
       if ((status[i] & (CAN_GO_ON | NOT_ENDED)) === NOT_ENDED) this.#report('sources', this.#at + i, 1);
     }
@@ -168,16 +169,16 @@ export class Member {
   hasRoom(members: number): boolean {
     const states = Atomics.load(this.#control, WORD.states);
     if (states + members * BATCH > Atomics.load(this.#control, WORD.room)) return false;
-    return this.#edges?.hasRoom() ?? true;
+    return this.#edges.hasRoom();
   }
 
   /** Stores what a batch led to, and asks the properties about what is new. */
   #arrive(block: number): void {
     const { batch } = this.expander;
     const store = this.#store;
-    store.insert(batch, block);
+    store.insert(batch);
     if (block >= 0) {
-      this.#edges?.addAll(block, batch.source, batch.index, batch.count);
+      this.#edges.addAll(block, batch.source, batch.index, batch.count);
       this.#shared.transitions[this.#number] += batch.count + batch.violations;
     }
     if (batch.violation) this.#report('sources', this.#at, this.#piece);

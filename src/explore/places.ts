@@ -61,17 +61,19 @@ export interface Places {
 export interface Common {
   /** how many slots the table has */
   slots: number;
-  /** the index of the first state of the next level, and in which row it is: in a store of fingerprints */
+  /** in a store of fingerprints: the index of a state that is to be kept next or was, and its row; and of one to be looked at */
   first: number;
-  /** the table: two words a slot */
+  /** the table: ENTRY words a slot */
   table: number;
   slotsMax: number;
-  /** states, without gaps; in a store of fingerprints those of two levels, half the rows for each */
+  /** states, without gaps; in a store of fingerprints the two windows of frontier.ts, half the rows for each */
   rows: number;
   rowsMax: number;
   pages: number;
 }
 
+/** Words of a slot. */
+export const ENTRY = { exact: 2, fingerprints: 3 } as const;
 /** Slots after the last one that a state can be at home in. */
 export const TAIL = 1 << 14;
 /** Slots at the beginning whose entries are set aside while the table grows. */
@@ -83,6 +85,9 @@ export const FILLING = { exact: { most: 0.7, growth: 1.5 }, fingerprints: { most
 /** Memory beside the table and the states that a state takes: edges, and the way to it. */
 const BESIDE = 32;
 const LEAST_BYTES = 1 << 24;
+/** Of a store of fingerprints: rows of a window at least, and bytes of both windows that a state is reckoned to take. */
+export const WINDOW_LEAST = 1 << 14;
+export const WINDOW_BYTES = 1;
 
 const LINE = 16;
 const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
@@ -94,7 +99,7 @@ export function placesOf(
   member: number,
 ): Places & { end: number } {
   const stride = Math.ceil(words / 4) * 4;
-  const begin = inLines(ASIDE_AT + ASIDE * 2);
+  const begin = inLines(ASIDE_AT + ASIDE * ENTRY.fingerprints);
   const lay = (from: number): Places & { end: number } => {
     let next = from;
     const take = (count: number): number => {
@@ -142,15 +147,18 @@ export function placesOf(
 export function commonOf(linked: LinkedScenario, encoding: Encoding, storage: Storage, bytes: number): Common {
   const row = encoding.words * 4;
   const { end } = placesOf(linked, encoding, MEMBERS_MAX - 1);
+  const isExact = storage === 'exact';
   const { most, growth } = FILLING[storage];
-  const slotBytes = (8 * growth) / most;
-  const all = Math.min(PAGES_MAX * 65536 - 65536, Math.max(bytes, LEAST_BYTES) + end * 4);
-  const free = all - end * 4 - TAIL * 8;
-  // a level of a store of fingerprints is taken to have an eighth of all states at most, beside the one before
-  const perState = storage === 'exact' ? row + BESIDE : row / 4 + 5;
-  const states = Math.max(bytes, LEAST_BYTES) / (slotBytes + perState);
-  const slotsMax = Math.floor(Math.min(states * slotBytes, free * 0.75) / 8);
-  const rows = end + (slotsMax + TAIL) * 2;
+  const words = ENTRY[storage];
+  const slotBytes = (words * 4 * growth) / most;
+  const enough = Math.max(bytes, LEAST_BYTES);
+  const least = WINDOW_LEAST * 2 * row;
+  const all = Math.min(PAGES_MAX * 65536 - 65536, enough + least + end * 4);
+  const free = all - end * 4 - TAIL * words * 4 - least;
+  const states = enough / (slotBytes + (isExact ? row + BESIDE : WINDOW_BYTES));
+  const share = isExact ? 0.75 : slotBytes / (slotBytes + WINDOW_BYTES);
+  const slotsMax = Math.floor(Math.min(states * slotBytes, free * share) / (words * 4));
+  const rows = end + (slotsMax + TAIL) * words;
   const rowsMax = Math.floor((all - rows * 4 - 64) / row);
   return { slots: 0, first: 1, table: end, slotsMax, rows, rowsMax, pages: Math.floor(all / 65536) };
 }

@@ -169,7 +169,7 @@ function explored(tasks: Stmt[][], narrowFrom: number): Reached {
   const ended = new Set<string>();
   const memory = linked.layout.columns.map(({ size }) => new Int32Array(size));
   for (let i = 0; i < store.count; i++) {
-    const state = store.segment(i).slice(store.offset(i), store.offset(i) + encoding.words);
+    const state = store.state(i).slice();
     for (const columnPlace of encoding.columns.values()) {
       for (const element of elementsOf(columnPlace)) {
         memory[columnPlace.column.id][element] = readElement(state, columnPlace, element);

@@ -5,15 +5,16 @@
  */
 import { describe, expect, it } from 'vitest';
 import { modelOf, type Program } from '../../test/helpers/explore.js';
-import { TASK_BITS } from './batch.js';
 import { nextAlternative } from './code.js';
 import { WORD } from './control.js';
 import { BLOCKED, OK } from './emit.js';
 import { Expander } from './expand.js';
+import { Frontier } from './frontier.js';
 import { type Generated, generate, makeGround } from './generate.js';
 import { type Model, pcOf } from './model.js';
 import type { Storage } from './places.js';
 import { search } from './search.js';
+import { MemorySpill } from './spill.js';
 import { Store } from './store.js';
 
 const CELL = 'interface Cell { a: u8; b: u8; c: u8; d: u8; e: u16; }\nconst cell = object<Cell>();';
@@ -82,7 +83,9 @@ function storeWith(model: Model, storage: Storage, rows: number): { store: Store
   ground.common.rowsMax = rows;
   const generated = generate(model, ground, 0);
   const control = new Int32Array(new SharedArrayBuffer(64));
-  const store = new Store({ words: model.encoding.words, storage, control, generated, isWide: true });
+  const { words } = model.encoding;
+  const frontier = new Frontier(generated, words, new MemorySpill(), Number.POSITIVE_INFINITY);
+  const store = new Store({ words, storage, control, generated, ...(storage === 'fingerprints' && { frontier }) });
   control[WORD.room] = 0;
   return { store, generated };
 }
@@ -94,7 +97,7 @@ describe('a store', () => {
     ['exact', 1 << 20],
     ['exact', 1000],
     ['fingerprints', 1 << 20],
-    ['fingerprints', 2000],
+    ['fingerprints', 4000],
   ] as const)('of kind %s with room for %i states knows each again', (storage, rows) => {
     const { store, generated } = storeWith(model, storage, rows);
     const { batch } = new Expander(model.encoding, generated);
@@ -123,14 +126,12 @@ describe('a store', () => {
         known.set(key, before + fresh.length - 1);
       }
       generated.fingerprint(batch.count);
-      store.insert(batch, round << TASK_BITS);
+      store.insert(batch);
       expect(store.freshCount).toBe(fresh.length);
       expect([...batch.fresh.subarray(0, fresh.length)]).toEqual(fresh);
       expect(store.count).toBe(known.size);
-      if (storage === 'fingerprints') continue;
       for (let k = 0; k < batch.count; k++) {
-        const at = store.offset(batch.index[k]);
-        const state = store.segment(batch.index[k]).subarray(at, at + store.words);
+        const state = store.state(batch.index[k]);
         expect(state.every((word, i) => word === batch.words[k * batch.stride + i])).toBe(true);
       }
     }

@@ -7,16 +7,18 @@
  * Not here: the work on a level (team.ts, member.ts), what a finding is called and shown as (check.ts, path.ts).
  */
 import { assert } from '../base/assert.js';
-import { BATCH, type Move, toMove } from './batch.js';
+import { BATCH, BLOCK, type Move, toMove } from './batch.js';
 import { type Border, restore, type Sink, type Source, save } from './checkpoint.js';
-import type { Edges } from './edges.js';
+import type { EdgeLog } from './edge-log.js';
 import type { Expectation } from './encode.js';
 import type { Expander } from './expand.js';
 import { canNarrow, expectationOf, widened } from './expect.js';
 import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
+import type { Ground } from './generate.js';
 import type { Model } from './model.js';
+import { type Spill, SpillError } from './spill.js';
 import type { Storage, Store } from './store.js';
-import { type Helper, Team } from './team.js';
+import { type Helper, Team, type TeamOptions } from './team.js';
 import type { Bound } from './verdict.js';
 
 export type { Found };
@@ -38,8 +40,10 @@ export interface SearchOptions {
   statesMax?: number;
   /** the search ends before its arrays hold more bytes than this */
   memoryMax?: number;
-  /** `exact` if absent */
+  /** if absent `exact`, and where memory ends anew by `fingerprints` */
   storage?: Storage;
+  /** where that goes which is written once and read in order; absent: it takes memory */
+  spill?: Spill;
   /** asked now and then; an answer ends the search */
   shouldStop?(): 'time' | 'interrupt' | undefined;
   /** what 'time' is said to be */
@@ -64,15 +68,19 @@ export interface SearchResult {
   /** from the first state to the finding */
   moves: Move[];
   stopped?: Bound;
+  /** of `stopped: 'disk'`: what was wrong with it */
+  problem?: string;
   /** all states up to so many steps from the first were looked at; -1 if none was */
   finishedDepth: number;
-  /** whether it was asked of every state if it can reach an end */
-  endsChecked: boolean;
   /** per `sometimes` predicate whether some state met it */
   met: boolean[];
   states: number;
   transitions: number;
   depth: number;
+  /** where memory ended before: how many whole states it held. Then all was searched anew by fingerprints */
+  wholeStates?: number;
+  /** that are still held: states, table and edges */
+  bytes: number;
   /** all states, in the order in which they were found */
   store: Store;
 }
@@ -84,13 +92,19 @@ const ROOM_LEAST = 1 << 14;
 const EDGES_LIKELY = 4;
 const LOOK_UP_EVERY = 1 << 6;
 
+/**
+ * Searches as `options` say. Whole states are kept as far as memory goes. Then the search begins anew by fingerprints, in the
+ * same memory, which holds several times as many: what was done before is a small part of what is to be done.
+ */
 export function search(model: Model, options: SearchOptions = {}): SearchResult {
   const one = new Search(model, options);
-  try {
-    return one.run();
-  } finally {
-    one.disband();
-  }
+  const exact = one.run();
+  if (exact.stopped !== 'memory' || exact.found || options.storage !== undefined) return exact;
+  const { resume: _, ...anew } = options;
+  const result = new Search(model, { ...anew, storage: 'fingerprints' }, one.handOver()).run();
+  // where memory is too little for either
+  if (result.stopped && result.states <= exact.states) return exact;
+  return { ...result, wholeStates: exact.states };
 }
 
 class Search {
@@ -98,7 +112,7 @@ class Search {
   readonly #options: SearchOptions;
   readonly #team: Team;
   readonly #store: Store;
-  readonly #edges: Edges | undefined;
+  readonly #edges: EdgeLog;
   readonly #expander: Expander;
   readonly #statesMax: number;
   readonly #memoryMax: number;
@@ -107,28 +121,45 @@ class Search {
   #finding: Finding | undefined;
   #stopped: Bound | undefined;
   #expectation: Expectation | undefined;
+  #problem: string | undefined;
   /** the level that is being looked at, before that began */
   #border: Border | undefined;
 
-  constructor(model: Model, options: SearchOptions) {
-    const { storage = 'exact', newcomers, meetFrom } = options;
+  /** @param before what one that is over has handed over */
+  constructor(model: Model, options: SearchOptions, before?: Ground) {
+    const { storage = 'exact', spill, newcomers, meetFrom } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
     this.#memoryMax = options.memoryMax ?? Number.POSITIVE_INFINITY;
-    this.#team = new Team(model, {
+    const teamOptions: TeamOptions = {
       storage,
       statesMax: this.#statesMax,
       memoryMax: this.#memoryMax,
+      ...(spill && { spill }),
       ...(newcomers && { newcomers }),
       ...(meetFrom !== undefined && { meetFrom }),
-    });
+    };
+    this.#team = new Team(model, teamOptions, before);
     this.#store = this.#team.store;
     this.#edges = this.#team.edges;
     this.#expander = this.#team.owner.expander;
   }
 
+  /** @returns the memory, for another search of the model */
+  handOver(): Ground {
+    return this.#team.handOver();
+  }
+
   run(): SearchResult {
+    try {
+      return this.#run();
+    } finally {
+      this.#team.disband();
+    }
+  }
+
+  #run(): SearchResult {
     let at = this.#begin();
     let finishedDepth = this.#levels.length - 1;
     while (at < this.#store.count && !this.#finding && !this.#stopped && !this.#expectation) {
@@ -143,19 +174,22 @@ class Search {
     }
     this.#save();
     this.#model.code.hits.set(this.#team.shared.hits);
-    const isDone = !this.#finding && !this.#stopped && !this.#expectation;
-    if (isDone && this.#edges) this.#finding = firstWithoutEnd(this.#team, this.#levels);
+    const { endless } = this.#model.linked.compiled.scenario;
+    if (!this.#finding && !this.#stopped && !this.#expectation && !endless) {
+      this.#finding = this.#onDisk(() => firstWithoutEnd(this.#team, this.#levels));
+    }
     return {
       ...(this.#expectation && { expectation: this.#expectation }),
       ...(this.#finding && { found: this.#finding.found }),
       moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
+      ...(this.#problem !== undefined && { problem: this.#problem }),
       finishedDepth,
-      endsChecked: (this.#edges !== undefined || this.#model.linked.compiled.scenario.endless) && !this.#stopped,
       met: this.#team.owner.judge.met,
       states: Math.min(this.#store.count, this.#statesMax),
       transitions: this.#team.transitions,
       depth: Math.max(0, this.#levels.length - 1),
+      bytes: this.#store.bytes + this.#edges.bytes,
       store: this.#store,
     };
   }
@@ -163,7 +197,7 @@ class Search {
   /** @returns the first state that is to be looked at */
   #begin(): number {
     const { resume } = this.#options;
-    if (!this.#makeRoom(1)) return 0;
+    if (!this.#onDisk(() => this.#makeRoom(1))) return 0;
     if (!resume) {
       this.#team.owner.first(this.#model.initial);
       this.#finding = settle(this.#team, this.#levels, 1);
@@ -182,15 +216,24 @@ class Search {
     return this.#levels.pop() ?? 0;
   }
 
-  /** A violation is a result; but what was stopped can go on. */
-  #save(): void {
-    const { save: keep } = this.#options;
-    const border = this.#border;
-    if (keep && border && this.#stopped && !this.#finding) keep(border, (sink) => save(this.#team, border, sink));
+  /** What the disk refuses ends the search. @returns undefined then */
+  #onDisk<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof SpillError)) throw error;
+      this.#problem ??= error.message;
+      this.#stop('disk');
+      return undefined;
+    }
   }
 
-  disband(): void {
-    this.#team.disband();
+  /** A violation is a result; but what was stopped can go on, unless it goes on by itself. */
+  #save(): void {
+    const { save: keep, storage } = this.#options;
+    if (this.#stopped === 'memory' && storage === undefined) return;
+    const border = this.#border;
+    if (keep && border && this.#stopped && !this.#finding) keep(border, (sink) => save(this.#team, border, sink));
   }
 
   /** Looks at all states of a level, and settles what was found. */
@@ -201,7 +244,7 @@ class Search {
     const lookUp = (): void => {
       if (blocks++ % LOOK_UP_EVERY === 0) this.#lookUp();
     };
-    this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp });
+    this.#onDisk(() => this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp }));
     if (this.#team.isStopped) this.#stopped ??= 'states';
     const misfits = this.#misfits();
     if (misfits.length > 0) {
@@ -211,7 +254,7 @@ class Search {
       if (!this.#stopped || this.#stopped === 'states') this.#expectation = widened(expectation, encoding, misfits);
       return;
     }
-    this.#finding = settle(this.#team, this.#levels, end);
+    this.#finding = this.#onDisk(() => settle(this.#team, this.#levels, end));
     this.#team.owner.judge.share(this.#team.shared.met);
   }
 
@@ -235,7 +278,9 @@ class Search {
     const { expectation } = this.#model;
     const packing = { words, ...(expectation && { expectation }) };
     // every transition so far has led to a state: none was a violation
+    const { storage } = this.#store;
     return {
+      storage,
       levels: [...this.#levels],
       states,
       ...packing,
@@ -249,7 +294,7 @@ class Search {
   #lookUp(): void {
     const { shouldStop, onProgress } = this.#options;
     const { frontier, transitions } = this.#team;
-    const bytes = this.#store.bytes + (this.#edges?.bytes ?? 0);
+    const bytes = this.#store.bytes + this.#edges.bytes;
     const threads = this.#team.members;
     onProgress?.({ states: this.#store.count, frontier, depth: this.#levels.length - 1, transitions, bytes, threads });
     this.#stop(shouldStop?.());
@@ -261,19 +306,22 @@ class Search {
     this.#team.stop();
   }
 
-  /** @returns whether so many members may each insert a batch */
+  /** @returns whether so many members may each insert a batch. @throws SpillError */
   #makeRoom(members: number): boolean {
     const states = this.#store.count;
     const least = members * BATCH;
-    const more = Math.max(least, ROOM_LEAST, Math.floor(states / ROOM_SHARE));
-    const edges = Math.max(EDGES_LIKELY, this.#team.transitions / Math.max(1, states));
+    const more = Math.max(
+      least,
+      Math.min(this.#store.roomLikely, Math.max(ROOM_LEAST, Math.floor(states / ROOM_SHARE))),
+    );
+    const perState = 1 + Math.max(EDGES_LIKELY, this.#team.transitions / Math.max(1, states));
     for (const room of [more, least]) {
-      const segments = this.#edges?.segmentsFor(room * edges, members) ?? 0;
-      const bytes = this.#store.bytesFor(states + room) + (this.#edges?.bytesFor(states + room, segments) ?? 0);
-      // when all is known, it is asked of each state whether it can end
-      if (bytes + (this.#edges ? states + room : 0) > this.#memoryMax) continue;
+      const words = room * perState + members * BLOCK;
+      const bytes = this.#store.bytesFor(states + room) + this.#edges.bytesFor(words, members);
+      // when all is known, it is asked of each state whether it can end: a bit each
+      if (bytes + (states + room) / 8 > this.#memoryMax) continue;
       if (!this.#store.makeRoom(states + room)) continue;
-      this.#edges?.makeRoom(states + room, segments);
+      if (!this.#edges.makeRoom(words, members)) continue;
       return true;
     }
     this.#stop('memory');

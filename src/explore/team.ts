@@ -10,17 +10,21 @@
 import { assert } from '../base/assert.js';
 import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
-import { type EdgeParts, Edges } from './edges.js';
+import { EdgeLog } from './edge-log.js';
+import { EdgeWriter } from './edges.js';
 import type { Expectation } from './encode.js';
-import { type Generated, type Ground, generate, makeGround } from './generate.js';
+import { Frontier } from './frontier.js';
+import { type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, takeReport } from './member.js';
 import { type Model, narrowed } from './model.js';
-import { type Storage, Store, type StoreHeld, type StoreParts } from './store.js';
+import { MemorySpill, type Spill } from './spill.js';
+import { type Storage, Store } from './store.js';
 
 /** What a helper is told before a round; its arrays are shared, the rest may be copied. */
 export interface Invitation {
-  store: StoreParts;
-  edges?: EdgeParts;
+  /** segments of the store and arrays for edges that it does not have yet */
+  far: Int32Array[];
+  pool: Int32Array[];
   /** with the first */
   welcome?: Welcome;
 }
@@ -46,6 +50,8 @@ export interface TeamOptions {
   storage: Storage;
   statesMax: number;
   memoryMax: number;
+  /** where that goes which is written once; absent: nowhere */
+  spill?: Spill;
   /** @returns the helpers that came since it was last asked */
   newcomers?(): Helper[];
   /** levels with fewer states than this are not worth a meeting */
@@ -61,22 +67,24 @@ export interface LevelHooks {
 }
 
 const MEET_FROM = 1 << 10;
+/** What edges may take of all memory before they are written to disk: one part of so many, and so many bytes. */
+const EDGES_SHARE = { exact: 8, fingerprints: 16 };
+const EDGES_BYTES = { exact: Number.POSITIVE_INFINITY, fingerprints: 1 << 21 };
 /** How long the owner waits for helpers before it looks up. */
 const WAIT_MS = 50;
 
 interface Invited {
   helper: Helper;
-  /** segments that it has */
-  store: StoreHeld;
-  edgeStates: number;
-  edges: number;
+  /** how many segments and arrays it has */
+  far: number;
+  pool: number;
 }
 
 /** The owner's side. */
 export class Team {
   readonly shared: Shared;
   readonly store: Store;
-  readonly edges: Edges | undefined;
+  readonly edges: EdgeLog;
   readonly owner: Member;
   readonly #control: Int32Array;
   readonly #ground: Ground;
@@ -85,19 +93,24 @@ export class Team {
   readonly #helpers: Invited[] = [];
   #round = 0;
 
-  constructor(model: Model, options: TeamOptions) {
+  /** @param before what a team whose search is over has handed over */
+  constructor(model: Model, options: TeamOptions, before?: Ground) {
     const { encoding, code } = model;
     this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, encoding.notes);
-    this.#ground = makeGround(model, options.storage, options.memoryMax);
+    this.#ground = makeGround(model, options.storage, options.memoryMax, before);
     const generated = generate(model, this.#ground, 0);
-    this.store = storeOf(model, options.storage, this.shared, generated);
-    this.edges = edgesOf(model, options.storage, this.shared);
-    const { store, edges, shared } = this;
-    this.owner = new Member(model, { generated, store, edges, shared, number: 0, statesMax: options.statesMax });
+    const { words } = encoding;
+    const { storage, memoryMax, statesMax, spill } = options;
+    const waiting = spill ?? new MemorySpill();
+    const frontier = storage === 'exact' ? {} : { frontier: new Frontier(generated, words, waiting, memoryMax) };
+    this.store = new Store({ words, storage, control: this.shared.control, generated, ...frontier });
+    const bytesMax = Math.min(memoryMax / EDGES_SHARE[storage], EDGES_BYTES[storage]);
+    this.edges = new EdgeLog({ shared: this.shared, bytesMax, ...(spill && { spill }) });
+    const { store, shared } = this;
+    this.owner = new Member(model, { generated, store, edges: this.edges.writer, shared, number: 0, statesMax });
     this.#control = this.shared.control;
     this.#options = options;
     this.#model = model;
-    assert(encoding.words === this.store.words, 'a store for other states');
   }
 
   /** How many work on the larger levels. */
@@ -127,21 +140,31 @@ export class Team {
     return Atomics.load(this.#control, WORD.stop) !== 0;
   }
 
-  /** Looks at all states from `begin` to `end`, unless it is stopped or there is no room. */
-  level(begin: number, end: number, { makeRoom, lookUp }: LevelHooks): void {
-    Atomics.store(this.#control, WORD.cursor, begin);
-    Atomics.store(this.#control, WORD.levelEnd, end);
+  /** Looks at all states from `begin` to `end`, unless it is stopped or there is no room. @throws SpillError */
+  level(begin: number, end: number, hooks: LevelHooks): void {
     this.store.turn(begin, end);
     const together = end - begin >= (this.#options.meetFrom ?? MEET_FROM);
+    for (let from = begin; from < end && !this.isStopped; ) {
+      const to = this.store.load(from, end);
+      Atomics.store(this.#control, WORD.cursor, from);
+      Atomics.store(this.#control, WORD.levelEnd, to);
+      if (!this.#rounds(to, together, hooks)) return;
+      from = to;
+    }
+  }
+
+  /** @returns false where there is no room */
+  #rounds(end: number, together: boolean, { makeRoom, lookUp }: LevelHooks): boolean {
     for (let isDone = false; !isDone && !this.isStopped; ) {
       if (together) this.#welcome();
       const members = together ? this.members : 1;
-      if (!makeRoom(members)) return;
+      if (!makeRoom(members)) return false;
       if (members > 1) this.#invite();
       this.owner.work(members, lookUp);
       this.#awaitAll(lookUp);
       isDone = Atomics.load(this.#control, WORD.cursor) >= end && Atomics.load(this.#control, WORD.paused) === 0;
     }
+    return true;
   }
 
   /** @returns what each has found since it was last asked */
@@ -149,8 +172,16 @@ export class Team {
     return Array.from({ length: this.members }, (_, number) => takeReport(this.shared, number));
   }
 
-  /** Sends the helpers home. */
+  /** @returns the ground, cleared for another search; this one has kept whole states, and is over */
+  handOver(): Ground {
+    this.store.clear();
+    return this.#ground;
+  }
+
+  /** Sends the helpers home, and closes what lies on disk. */
   disband(): void {
+    this.store.close();
+    this.edges.close();
     Atomics.store(this.#control, WORD.round, OVER);
     Atomics.notify(this.#control, WORD.round);
   }
@@ -164,18 +195,17 @@ export class Team {
       const round = this.#control[WORD.round];
       const model = { depth: linked.depth, ...(expectation && { expectation }) };
       const welcome = { ...model, shared: this.shared, ground: this.#ground, number, round, statesMax };
-      this.#helpers.push({ helper, store: { far: 0, parent: 0 }, edgeStates: 0, edges: 0 });
+      this.#helpers.push({ helper, far: 0, pool: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }
   }
 
   #send(invited: Invited, welcome?: Welcome): void {
-    const store = this.store.partsFrom(invited.store);
-    const edges = this.edges?.partsFrom({ states: invited.edgeStates, edges: invited.edges });
-    invited.store = this.store.held;
-    invited.edgeStates += edges?.first.length ?? 0;
-    invited.edges += edges?.targets.length ?? 0;
-    invited.helper.send({ store, ...(edges && { edges }), ...(welcome && { welcome }) });
+    const far = this.store.farFrom(invited.far);
+    const pool = this.edges.pool.slice(invited.pool);
+    invited.far += far.length;
+    invited.pool += pool.length;
+    invited.helper.send({ far, pool, ...(welcome && { welcome }) });
   }
 
   #invite(): void {
@@ -209,12 +239,12 @@ export function help(whole: Model, first: Invitation, receive: () => Invitation 
   const { storage } = ground;
   const { control } = shared;
   const generated = generate(model, ground, number);
-  const store = storeOf(model, storage, shared, generated);
-  const edges = edgesOf(model, storage, shared);
+  const store = new Store({ words: model.encoding.words, storage, control, generated });
+  const edges = new EdgeWriter(shared, []);
   const member = new Member(model, { generated, store, edges, shared, number, statesMax });
-  const attach = (invitation: Invitation): void => {
-    store.attach(invitation.store);
-    if (invitation.edges) edges?.attach(invitation.edges);
+  const attach = ({ far, pool }: Invitation): void => {
+    store.attach(far);
+    edges.attach(pool);
   };
   attach(first);
   for (let round = welcome.round; ; ) {
@@ -227,14 +257,4 @@ export function help(whole: Model, first: Invitation, receive: () => Invitation 
     Atomics.sub(control, WORD.atWork, 1);
     Atomics.notify(control, WORD.atWork);
   }
-}
-
-/** Steps are kept where it is asked of every state if it can end; fingerprints do not know where a step leads. */
-function edgesOf({ linked }: Model, storage: Storage, { control }: Shared): Edges | undefined {
-  return storage === 'exact' && !linked.compiled.scenario.endless ? new Edges(control) : undefined;
-}
-
-function storeOf({ encoding, code }: Model, storage: Storage, { control }: Shared, generated: Generated): Store {
-  const isWide = code.chooses.some((ofTask) => ofTask.some((chooses) => chooses));
-  return new Store({ words: encoding.words, storage, control, generated, isWide });
 }

@@ -81,7 +81,7 @@ export interface BlockedTask {
 }
 
 /** What ended a search before every state was seen. */
-export type Bound = 'states' | 'memory' | 'time' | 'interrupt';
+export type Bound = 'states' | 'memory' | 'time' | 'interrupt' | 'disk';
 
 export interface CheckResult {
   scenario: string;
@@ -129,6 +129,8 @@ export interface CheckResult {
   memoryModel: 'sequentially consistent' | 'x86-TSO';
   /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
   storage: 'exact' | 'fingerprints';
+  /** where whole states were to be kept and memory ended: how many it held. Then all was searched anew by fingerprints */
+  wholeStates?: number;
   /** of fingerprints: the probability that two states were taken for one is not above this */
   collisionProbability?: number;
 }

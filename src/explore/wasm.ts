@@ -70,7 +70,7 @@ export const NOTHING = 0x40;
 /** what follows `simd` */
 export const SIMD = { load: [0x00], store: [0x0b], or: [0x50], xor: [0x51], anyTrue: [0x53] } as const;
 /** what follows `atomic` */
-export const ATOMIC = { load: 0x10, store: 0x17, exchange64: 0x49 } as const;
+export const ATOMIC = { load: 0x10, store: 0x17, exchange: 0x48, exchange64: 0x49 } as const;
 
 /** Pages of 64 KiB that a memory has at most. */
 export const PAGES_MAX = 65536;
@@ -130,37 +130,59 @@ export interface WasmFunction {
   slot?: number;
 }
 
+/** Bytes in pieces, so that none is copied before all are put together. */
+type Pieces = readonly (readonly number[])[];
+
+function sizeOf(pieces: Pieces): number {
+  return pieces.reduce((sum, { length }) => sum + length, 0);
+}
+
+function vector(items: readonly Pieces[]): Pieces {
+  return [unsigned(items.length), ...items.flat()];
+}
+
+function section(id: number, body: Pieces): Pieces {
+  return [[id], unsigned(sizeOf(body)), ...body];
+}
+
+function text(name: string): number[] {
+  return [...unsigned(name.length), ...[...name].map((c) => c.charCodeAt(0))];
+}
+
 /** @returns a module of these functions; they are numbered from IMPORTED.length on */
 export function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
-  const vector = (items: readonly number[][]): number[] => unsigned(items.length).concat(...items);
-  const text = (name: string): number[] => vector([...name].map((c) => [c.charCodeAt(0)]));
-  const section = (id: number, body: number[]): number[] => [id, ...unsigned(body.length)].concat(body);
   const types = Array.from({ length: PARAMETERS_MAX + 1 }, (_, count) => [
-    ...[0x60, count, ...Array<number>(count).fill(I32)],
-    ...[1, I32],
+    [0x60, count, ...Array<number>(count).fill(I32), 1, I32],
   ]);
   const imports = [
-    [...text('K'), ...text('memory'), 0x02, 0x03, ...unsigned(1), ...unsigned(PAGES_MAX)],
-    [...text('K'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(1)],
-    ...IMPORTED.map((name) => [...text('K'), ...text(name), 0x00, PARAMETERS_MAX]),
+    [[...text('K'), ...text('memory'), 0x02, 0x03, ...unsigned(1), ...unsigned(PAGES_MAX)]],
+    [[...text('K'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(1)]],
+    ...IMPORTED.map((name) => [[...text('K'), ...text(name), 0x00, PARAMETERS_MAX]]),
   ];
   const exports = functions.flatMap(({ name }, i) =>
-    name === undefined ? [] : [[...text(name), 0x00, ...unsigned(IMPORTED.length + i)]],
+    name === undefined ? [] : [[[...text(name), 0x00, ...unsigned(IMPORTED.length + i)]]],
   );
   const elements = functions.flatMap(({ slot }, i) =>
-    slot === undefined ? [] : [[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(IMPORTED.length + i)]],
+    slot === undefined ? [] : [[[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(IMPORTED.length + i)]]],
   );
   const bodies = functions.map(({ locals, locals64 = 0, code }) => {
-    const body = [2, ...unsigned(locals), I32, ...unsigned(locals64), I64].concat(code, OP.end);
-    return unsigned(body.length).concat(body);
+    const body = [[2, ...unsigned(locals), I32, ...unsigned(locals64), I64], code, [OP.end]];
+    return [unsigned(sizeOf(body)), ...body];
   });
-  const sections = [
-    section(1, vector(types)),
-    section(2, vector(imports)),
-    section(3, vector(functions.map(({ parameters }) => [parameters]))),
-    section(7, vector(exports)),
-    section(9, vector(elements)),
-    section(10, vector(bodies)),
+  const all = [
+    [0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+    ...section(1, vector(types)),
+    ...section(2, vector(imports)),
+    ...section(3, vector(functions.map(({ parameters }) => [[parameters]]))),
+    ...section(7, vector(exports)),
+    ...section(9, vector(elements)),
+    ...section(10, vector(bodies)),
   ];
-  return new Uint8Array([0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00].concat(...sections));
+  const bytes = new Uint8Array(sizeOf(all));
+  let at = 0;
+  for (const piece of all) {
+    bytes.set(piece, at);
+    at += piece.length;
+  }
+  return bytes;
 }

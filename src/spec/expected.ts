@@ -12,7 +12,9 @@ export function mappingsCount(kind: PageKind, kernel: KernelVersion): boolean {
 
 /** References of a device page beyond its idle count and its mappings. @param mapped undefined where that is not known */
 export function unexplained(kind: PageKind, kernel: KernelVersion, count: number, mapped: number | undefined): number {
-  const above = count - restRule(kind, kernel).idle;
+  const rule = restRule(kind, kernel);
+  if (!rule) return 0;
+  const above = count - rule.idle;
   if (!mappingsCount(kind, kernel)) return above;
   return mapped === undefined ? 0 : above - mapped;
 }

@@ -50,10 +50,10 @@ test('freeing twice, and what is in use', () => {
 });
 
 test('the base reference of an idle page, where there is one', () => {
-  expect(isBaseLost(restRule('fsdax', kernel('5.10')), 0)).toBe(true);
-  expect(isBaseLost(restRule('fsdax', kernel('5.10')), 1)).toBe(false);
-  expect(isBaseLost(restRule('fsdax', kernel('7.3')), 0)).toBe(false);
-  expect(isBaseLost(restRule('p2pdma', kernel('6.12')), 0)).toBe(false);
+  expect(isBaseLost(restRule('fsdax', kernel('5.10'))!, 0)).toBe(true);
+  expect(isBaseLost(restRule('fsdax', kernel('5.10'))!, 1)).toBe(false);
+  expect(isBaseLost(restRule('fsdax', kernel('7.3'))!, 0)).toBe(false);
+  expect(isBaseLost(restRule('p2pdma', kernel('6.12'))!, 0)).toBe(false);
 });
 
 test('each has one sentence', () => {

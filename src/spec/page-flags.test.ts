@@ -2,7 +2,7 @@
 /** Page flags by name: by bit and release, in the kernel's order, and what depends on the configuration. Against recordings: test/recordings*. */
 import { expect, test } from 'vitest';
 import { parseKernelVersion } from './kernel-version.js';
-import { flagOptions, pageFlagNames } from './page-flags.js';
+import { flagOptions, pageFlagNames, pageFlagsOfText } from './page-flags.js';
 
 const names = (low: number, release: string, config?: string) => {
   const kernel = parseKernelVersion(release)!;
@@ -31,6 +31,21 @@ test('in the order in which the kernel prints them, not by bit', () => {
   expect(names((1 << 0) | (1 << 1) | (1 << 7), '7.3')).toBe('locked|waiters|writeback');
   expect(names((1 << 7) | (1 << 8) | (1 << 2), '5.10')).toBe('waiters|error|uptodate');
   expect(names(0, '6.12')).toBe('none');
+});
+
+test('as trace-cmd and perf print them', () => {
+  const kernel = parseKernelVersion('7.3');
+  expect(pageFlagsOfText('0x2000', kernel)).toBe('reserved');
+  expect(pageFlagsOfText('locked|0x30038', kernel)?.split('|').sort()).toEqual([
+    'dirty',
+    'locked',
+    'lru',
+    'reclaim',
+    'swapbacked',
+    'uptodate',
+  ]);
+  expect(pageFlagsOfText('uptodate|lru', undefined)).toBe('uptodate|lru');
+  expect(pageFlagsOfText('0x2000', undefined)).toBeUndefined();
 });
 
 test('what depends on the configuration has a name only where that is known', () => {

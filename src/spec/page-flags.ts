@@ -88,6 +88,19 @@ export function pageFlagNames(low: number, kernel: KernelVersion): string | unde
   return set.length > 0 ? set.join('|') : 'none';
 }
 
+/**
+ * The flags as a text prints them, by name: trace-cmd and perf cannot evaluate enum pageflags and print most bits as a number,
+ * `locked|0x30038`. Undefined where that cannot be read for the kernel.
+ */
+export function pageFlagsOfText(text: string, kernel: KernelVersion | undefined): string | undefined {
+  if (!text.includes('0x')) return text;
+  const parts = text.split('|');
+  const bits = parts.find((part) => /^0x[0-9a-f]{1,16}$/.test(part));
+  if (bits === undefined) return text;
+  const names = kernel && pageFlagNames(Number(BigInt.asIntN(32, BigInt(bits))), kernel);
+  return names === undefined ? undefined : [...parts.filter((part) => part !== bits), names].join('|');
+}
+
 function tableOf(kernel: KernelVersion) {
   const found = ERAS.findLast(({ major, minor }) => since(kernel, major, minor));
   if (!found) return undefined;

@@ -6,8 +6,11 @@
  */
 import { type KernelVersion, since } from './kernel-version.js';
 
-/** MEMORY_DEVICE_PRIVATE, _COHERENT, _FS_DAX, _GENERIC, _PCI_P2PDMA, and pages of the page allocator. */
-export const PAGE_KINDS = ['private', 'coherent', 'fsdax', 'devdax', 'p2pdma', 'ordinary'] as const;
+/**
+ * MEMORY_DEVICE_PRIVATE, _COHERENT, _FS_DAX, _GENERIC, _PCI_P2PDMA, device memory of which nothing tells the type, and pages of the
+ * page allocator.
+ */
+export const PAGE_KINDS = ['private', 'coherent', 'fsdax', 'devdax', 'p2pdma', 'device', 'ordinary'] as const;
 export type PageKind = (typeof PAGE_KINDS)[number];
 
 /** The kind a name stands for; `generic` is Linux's word for device dax. */
@@ -36,10 +39,15 @@ const ZERO: RestRule = { idle: 0, over: 0 };
 const ONE: RestRule = { idle: 1, over: 1 };
 const PARKED: RestRule = { idle: 1, over: 0 };
 
-/** The rule for a kind of page in a kernel. */
-export function restRule(kind: PageKind, kernel: KernelVersion): RestRule {
-  if (kind === 'ordinary' || kernel.seed) return ZERO;
+/** The rule for a kind of page in a kernel; undefined where it hangs on what is not known: the kernel, or the type of device memory. */
+export function restRule(kind: PageKind, kernel: KernelVersion | undefined): RestRule | undefined {
+  if (kind === 'ordinary') return ZERO;
+  if (!kernel) return undefined;
+  if (kernel.seed) return ZERO;
   switch (kind) {
+    case 'device':
+      // all types were alike until 27674ef6c73f (v5.18)
+      return since(kernel, 5, 18) ? undefined : ONE;
     case 'private':
     case 'coherent':
       // 27674ef6c73f (v5.18) frees at 0 and parks at 1; ef233450898f (v6.1) leaves the page at 0

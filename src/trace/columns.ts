@@ -165,7 +165,8 @@ export class Columns {
   }
 }
 
-const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+/** 64 bits from two halves. */
+export const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 
 /** Records of events that fill no page columns, kept as bytes so that their format file can show them. */
 export class Extras {

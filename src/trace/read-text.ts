@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * ftrace text to columns: what `cat trace`, `cat trace_pipe`, `trace-cmd report` and an ftrace dump print
- * (kernel/trace/trace_output.c). The order of the file is the order of the events. Lines that are none of the known kinds
+ * ftrace text to columns: what `cat trace`, `cat trace_pipe`, `trace-cmd report`, `perf script` and an ftrace dump print
+ * (kernel/trace/trace_output.c), as it is or quoted in a mail. The order of the file is the order of the events. Lines that are none of the known kinds
  * are noted with their number.
  */
 import { asciiOf, textOf } from './bytes.js';
@@ -20,6 +20,7 @@ import {
 import { FIELD } from './shapes.js';
 import { type Source, sourceOf } from './source.js';
 import { isPageBody, TextFields } from './text-fields.js';
+import { FrameLine, unquoted } from './text-frame.js';
 import { LinePrefix } from './text-line.js';
 
 /** the line of a text in which `refzero record` tells what it knows of the machine, as JSON */
@@ -94,6 +95,7 @@ export class TextReader {
   private stackRow = -1;
   private inStack = false;
   private frames = 0;
+  private readonly frameLine = new FrameLine();
 
   /** what is at hand: the beginning of a line, and what came after it */
   private bytes: Uint8Array = new Uint8Array(0);
@@ -190,10 +192,12 @@ export class TextReader {
     }
   }
 
-  private read(from: number, to: number): void {
+  private read(begin: number, to: number): void {
+    const from = this.bytes[begin] === 62 ? unquoted(this.bytes, begin, to) : begin;
+    if (from === to) return;
     const first = this.bytes[from];
     if (this.inStack) {
-      if (this.frame(from, to)) return;
+      if (this.prefix.perf ? this.perfFrame(from, to) : this.frame(from, to)) return;
       this.endStack();
     }
     if (first === 35) this.header(from, to);
@@ -304,6 +308,11 @@ export class TextReader {
     cpu.lastRow = row;
     cpu.openRow[prefix.context] = row;
     cpu.openPid[prefix.context] = prefix.pid;
+    if (!prefix.perf) return;
+    // its frames follow without a word
+    this.inStack = true;
+    this.frames = 0;
+    this.stackRow = row;
   }
 
   /** Time since the first event, in ns; ticks where the clock is a counter. */
@@ -365,21 +374,32 @@ export class TextReader {
 
   /** ` => symbol`: one frame of the announced stack. */
   private frame(from: number, to: number): boolean {
-    const { bytes } = this;
-    let at = from;
-    while (at < to && bytes[at] === SPACE) at++;
-    if (bytes[at] !== EQUALS || bytes[at + 1] !== 62) return false;
-    at += 2;
-    while (at < to && bytes[at] === SPACE) at++;
-    let end = to;
-    while (end > at && bytes[end - 1] === SPACE) end--;
-    if (this.frames >= 1024) return true;
-    this.stacks.table.room(this.frames + 1)[this.frames++] = this.stacks.lines.intern(bytes, at, end);
+    const { frameLine } = this;
+    if (!frameLine.arrow(this.bytes, from, to)) return false;
+    this.addFrame(this.stacks.lines.intern(this.bytes, frameLine.from, frameLine.to));
     return true;
   }
 
+  /** A frame as perf script prints it; those of user space are left out. */
+  private perfFrame(from: number, to: number): boolean {
+    const { frameLine, stacks, bytes } = this;
+    const whose = frameLine.perf(bytes, from, to);
+    if (whose === undefined) return false;
+    if (whose === 'user') return true;
+    if (this.frames === 0) this.kinds[this.namedKind('kernel_stack')].count++;
+    const { lines } = stacks;
+    const name = frameLine.module === '' ? undefined : asciiOf(bytes, frameLine.from, frameLine.to) + frameLine.module;
+    this.addFrame(name === undefined ? lines.intern(bytes, frameLine.from, frameLine.to) : lines.internText(name));
+    return true;
+  }
+
+  private addFrame(line: number): void {
+    if (this.frames < 1024) this.stacks.table.room(this.frames + 1)[this.frames++] = line;
+  }
+
   private endStack(): void {
-    if (this.inStack && this.stackRow >= 0) this.events.setStack(this.stackRow, this.stacks.table.intern(this.frames));
+    if (this.inStack && this.stackRow >= 0 && (this.frames > 0 || !this.prefix.perf))
+      this.events.setStack(this.stackRow, this.stacks.table.intern(this.frames));
     this.inStack = false;
   }
 
@@ -411,5 +431,3 @@ export class TextReader {
     };
   }
 }
-
-const EQUALS = 61;

@@ -31,9 +31,12 @@ export class LinePrefix {
   body = 0;
   /** 0 task, 1 softirq, 2 hardirq, 3 NMI: third character of the flags, 0 where there are none */
   context = 0;
+  /** the line is one of perf script, whose stacks follow without an announcement */
+  perf = false;
 
   /** True when `bytes[from, to)` is an event line. */
   parse(bytes: Uint8Array, from: number, to: number): boolean {
+    this.perf = false;
     return this.usual(bytes, from, to) || this.unusual(bytes, from, to);
   }
 
@@ -101,7 +104,7 @@ export class LinePrefix {
     const text = asciiOf(bytes, from, Math.min(to, from + 160));
     const plain = PLAIN.exec(text);
     const match = plain ?? LATENCY.exec(text);
-    if (!match) return false;
+    if (!match) return this.ofPerf(text, from);
     const [, comm, pid, cpu, time, rest = ''] = match;
     // dmesg's time, or the name of an instance before the 16 columns of the task's name
     const name = comm
@@ -127,7 +130,30 @@ export class LinePrefix {
     }
     return true;
   }
+
+  /** What perf script prints (tools/perf/builtin-script.c). */
+  private ofPerf(text: string, from: number): boolean {
+    const match = PERF.exec(text);
+    if (!match) return false;
+    const [head, spaces, comm, pid, cpu, whole, decimals] = match;
+    this.commFrom = from + spaces.length;
+    this.commTo = this.commFrom + comm.length;
+    this.pid = Number(pid) | 0;
+    this.cpu = Number(cpu);
+    if (this.cpu > 0xffff) return false;
+    this.body = from + head.length;
+    this.context = 0;
+    this.seconds = Number(whole);
+    this.digits = decimals.length;
+    this.fraction = Number(decimals);
+    this.perf = true;
+    return true;
+  }
 }
+
+/** `comm pid [cpu] secs.usecs: system:event: fields`; of `pid/tid` the second is the task. */
+const PERF =
+  /^(\s*)(\S.{0,40}?)\s+(?:\d{1,10}\/)?(\d{1,10})\s+\[(\d{1,6})\]\s+(\d{1,18})\.(\d{1,9}):\s+(?:\d{1,12}\s+)?[\w-]{1,60}:(?=\w)/;
 
 /** The first place from which everything up to the time fits: a name may itself look like `-12 [001]`. */
 const PLAIN =

@@ -94,6 +94,7 @@ export class FakeMachine implements Host {
   mountAt(path: string): void {
     this.put(`${path}/saved_cmdlines`, new TextDecoder().decode(this.source.cmdlines));
     this.put(`${path}/printk_formats`, '');
+    this.put(`${path}/tracing_on`, '0\n');
     this.put(`${path}/events/header_event`, '# compressed entry header\n');
     mkdirSync(this.at(`${path}/instances`), { recursive: true });
     this.fillEvents(path);
