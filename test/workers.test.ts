@@ -61,6 +61,14 @@ describe('three threads find what one finds', () => {
     }
   });
 
+  it('whose states have room for what is expected', async () => {
+    const job: Job = { scenario: 'teardown-fault', kernel: 'v7.3' };
+    const wide = check(modelOf(workspace, job, PLAIN));
+    const { stateBytes, ...found } = await together(job, PLAIN, { narrowFrom: 1 });
+    expect(stateBytes).toBeLessThan(wide.stateBytes);
+    expect(found).toMatchObject({ states: wide.states, transitions: wide.transitions, verdict: wide.verdict });
+  });
+
   it('with sorted tasks and steps taken alone', async () => {
     const job: Job = { scenario: 'device-private-fault', kernel: 'v7.3' };
     const options = { with: [], without: [] };

@@ -24,8 +24,6 @@ interface Header {
   /** SHA-256 of the model's text */
   model: string;
   depth?: number;
-  /** of a state */
-  words: number;
   border: Border;
 }
 
@@ -66,8 +64,7 @@ export function saveCheckpoint(
       hash.update(bytes);
       writeAll(file, bytes);
     };
-    const { linked, encoding } = model;
-    const header: Header = { job, model: hashOf(model), ...depthOf(linked.depth), words: encoding.words, border };
+    const header: Header = { job, model: hashOf(model), ...depthOf(model.linked.depth), border };
     const text = Buffer.from(JSON.stringify(header));
     put(Buffer.from(`${MAGIC}${text.length}\n`));
     put(text);
@@ -99,7 +96,7 @@ export function openCheckpoint(path: string, job: Job): Opened {
   try {
     const { header, body } = headerIn(path, file);
     const { size } = fstatSync(file);
-    const whole = body + bytesOf(header.border, header.words) + HASH_BYTES;
+    const whole = body + bytesOf(header.border) + HASH_BYTES;
     if (size !== whole) throw new InputError(damaged(path, `it has ${size} bytes, and should have ${whole}`));
     if (!digestOf(file, size - HASH_BYTES).equals(readAt(file, size - HASH_BYTES, HASH_BYTES)))
       throw new InputError(damaged(path, 'its checksum is wrong'));
@@ -153,10 +150,10 @@ function headerIn(path: string, file: number): { header: Header; body: number } 
 function headerOf(text: string): Header | undefined {
   try {
     const header: Header = JSON.parse(text);
-    const { storage, states, edges, levels } = header.border;
+    const { storage, states, edges, words, levels } = header.border;
     if (storage !== 'exact' && storage !== 'fingerprints') return undefined;
     const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
-    return [states, edges, header.words, ...levels].every(isCount) && levels.length > 0 ? header : undefined;
+    return [states, edges, words, ...levels].every(isCount) && levels.length > 0 ? header : undefined;
   } catch {
     return undefined;
   }

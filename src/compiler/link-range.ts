@@ -13,10 +13,17 @@ export interface Range {
   high: number;
 }
 
+/** A program, and per local what is assigned to it. */
+interface Ranged {
+  graph: Graph;
+  ranges: readonly Range[];
+}
+
 const LOWEST = -0x80000000;
 const HIGHEST = 0x7fffffff;
 const ALL: Range = { low: LOWEST, high: HIGHEST };
-const NONE: Range = { low: 1, high: 0 };
+/** No value at all. */
+export const NONE: Range = { low: 1, high: 0 };
 const BIT: Range = { low: 0, high: 1 };
 
 /** Rounds after which a bound that still moves is given up. */
@@ -57,6 +64,19 @@ export function localRanges(graph: Graph, layout: Layout): Range[] {
     }
   }
   return ranges;
+}
+
+/** @returns column name -> the range of what tasks store there, whether or not it fits */
+export function storedRanges(tasks: readonly Ranged[], layout: Layout): Map<string, Range> {
+  const stored = new Map<string, Range>();
+  for (const { graph, ranges } of tasks) {
+    for (const { op } of reachable(graph).map((id) => graph.nodes[id])) {
+      if (op.op !== 'store') continue;
+      const { name } = op.cell.column;
+      stored.set(name, union(stored.get(name) ?? NONE, rangeOf(op.value, ranges, layout)));
+    }
+  }
+  return stored;
 }
 
 export function intersect(a: Range, b: Range): Range {

@@ -10,8 +10,7 @@ import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import { bitOf, type ColumnPlace, type Encoding, elementsOf } from './encode.js';
 import type { Places } from './places.js';
-import type { Symmetry } from './symmetry.js';
-import { type Meaning, PLAIN, rowOf, type Uses } from './symmetry-map.js';
+import { type Meaning, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
 
 export interface Canonical {
   /** how many exchanges of neighbours one state can need at most */

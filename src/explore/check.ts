@@ -10,9 +10,10 @@ import type { Found } from './finding.js';
 import type { Limits } from './graph.js';
 import { inevitableAfter } from './inevitable.js';
 import { buildModel, executedLines, type Model } from './model.js';
+import { searchNarrowly } from './narrow.js';
 import { type Scheduled, type Walk, walkMoves, walkSchedule } from './path.js';
 import { findLivelock, type Livelock } from './progress.js';
-import { type SearchOptions, type SearchResult, search } from './search.js';
+import type { SearchOptions, SearchResult } from './search.js';
 import { framesOf } from './site.js';
 import type { Bound, CheckResult, Violation } from './verdict.js';
 
@@ -29,10 +30,10 @@ export { buildModel, executedLines, type Model, type Scheduled };
  * @throws InputError RZ21xx where a task does what a model cannot: a value that does not fit, …
  */
 export function check(whole: Model, options: SearchOptions = {}): CheckResult {
-  const { result: searchedFor, model, isShortest } = searched(whole, options);
+  const { result: searchedFor, model, packed, isShortest } = searched(whole, options);
   const { compiled, sometimes } = model.linked;
   const { result, livelock } = withProgress(model, searchedFor, options);
-  const moves = livelock ? result.moves : concreteMoves(model, result.moves);
+  const moves = livelock ? result.moves : concreteMoves(packed, result.moves);
   const walk = result.found ? walkMoves(model, moves) : undefined;
   const unmet = sometimes.filter((_, i) => !result.met[i]).map(({ name }) => name);
   return {
@@ -49,7 +50,7 @@ export function check(whole: Model, options: SearchOptions = {}): CheckResult {
     depth: result.depth,
     ...(result.stopped && { bound: result.stopped, finishedDepth: result.finishedDepth }),
     complete: !result.stopped && (!result.found || ['cannot end', 'livelock'].includes(result.found.kind)),
-    stateBytes: model.encoding.words * 4,
+    stateBytes: packed.encoding.words * 4,
     ...reductionsOf(model, isShortest),
     memoryModel: model.linked.depth === undefined ? 'sequentially consistent' : 'x86-TSO',
     storage: result.store.storage,
@@ -96,18 +97,28 @@ function inevitableOf(model: Model, found: Found, moves: readonly Move[], option
   return inevitableAfter(model, found, moves, { ...limits, statesMax }) ?? 'not determined';
 }
 
+interface Searched {
+  result: SearchResult;
+  model: Model;
+  /** the same with the states that were searched */
+  packed: Model;
+  isShortest: boolean;
+}
+
 /**
  * Where steps are taken alone, what is found first need not be what is nearest: once something is found, it is searched for
  * again with every step kept.
  */
-function searched(model: Model, options: SearchOptions): { result: SearchResult; model: Model; isShortest: boolean } {
+function searched(model: Model, options: SearchOptions): Searched {
   const { collapse, ...kept } = model;
-  const result = search(model, options);
-  if (!collapse || !result.found) return { result, model, isShortest: true };
+  const first = searchNarrowly(model, options);
+  if (!collapse || !first.result.found) return { ...first, model, packed: first.model, isShortest: true };
   // who helps has the other model, and what was put down is of the other graph
   const { newcomers: _, resume: __, save: ___, ...alone } = options;
-  const nearest = search(kept, alone);
-  return nearest.found ? { result: nearest, model: kept, isShortest: true } : { result, model, isShortest: false };
+  const nearest = searchNarrowly(kept, alone);
+  return nearest.result.found
+    ? { ...nearest, model: kept, packed: nearest.model, isShortest: true }
+    : { ...first, model, packed: first.model, isShortest: false };
 }
 
 /** What was left out of the search, and what could not be. */

@@ -9,6 +9,7 @@
  */
 import { assert } from '../base/assert.js';
 import { BATCH } from './batch.js';
+import type { Expectation } from './encode.js';
 import type { Storage } from './places.js';
 import { ENTRY } from './places.js';
 import type { Team } from './team.js';
@@ -20,6 +21,10 @@ export interface Border {
   levels: number[];
   /** where that ends: how many states there are */
   states: number;
+  /** of a state */
+  words: number;
+  /** what values states have room for; absent: all that are possible */
+  expectation?: Expectation;
   /** that leave states of finished levels */
   edges: number;
   transitions: number;
@@ -42,7 +47,7 @@ export interface Source {
 const CHUNK = 1 << 14;
 
 /** @returns how many bytes `save` writes for a border, and `restore` reads */
-export function bytesOf({ storage, levels, states, edges }: Border, words: number): number {
+export function bytesOf({ storage, levels, states, edges, words }: Border): number {
   const whole = storage === 'exact' ? states : states - finished(levels);
   const entries = storage === 'exact' ? 0 : states * ENTRY.fingerprints;
   return (entries + whole * words + finished(levels) + edges) * 4;
@@ -80,7 +85,8 @@ export function save({ store, edges }: Team, { storage, levels, states }: Border
  */
 export function restore(team: Team, border: Border, source: Source, makeRoom: () => boolean): boolean {
   assert(team.store.count === 0, 'only an empty search can be filled');
-  const words = new Reader(source, bytesOf(border, team.store.words) / 4);
+  assert(team.store.words === border.words, 'a search with other states');
+  const words = new Reader(source, bytesOf(border) / 4);
   const restoreStates = border.storage === 'exact' ? restoreWhole : restoreEntries;
   return restoreStates(team, border, words, makeRoom) && restoreEdges(team, border, words, makeRoom);
 }

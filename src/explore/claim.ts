@@ -18,13 +18,13 @@ export const UNPUBLISHED = -1;
 export const OWN = -2;
 
 export interface ClaimTexts {
-  /** (count): claims what is new of a batch; leaves how many, and gives how many have to wait for others */
+  /** (count): claims what is new of those that are pending; leaves how many, and gives how many have to wait for others */
   claim: string;
   /** (k): looks again for a successor that had to wait; gives 0, or 1 if it has to once more */
   find: string;
   /** (i, index): keeps the i-th new state */
   keepOne: string;
-  /** (index, count): keeps all new states from that index on, and says so of all successors */
+  /** (index, count): keeps all new states from that index on, and says so of those that are pending */
   publish: string;
   /** (slots): makes the table as large; gives 0 where that failed */
   grow: string;
@@ -47,9 +47,10 @@ function claimText(p: Places, { slots, table, rows, rowsMax }: Common, words: nu
   const entry = exact ? ENTRY.exact : ENTRY.fingerprints;
   const home = `${table} + scaled(M[${p.high} + k], slots) * ${entry}`;
   const candidates = `
-k = 0;
+i = 0;
 B1: { L1: for (;;) {
-  if (k === count) break B1;
+  if (i === count) break B1;
+  k = M[${p.pending} + i];
   at = M[${p.slot} + k];
   tag = M[${p.high} + k];
   B2: { L2: for (;;) {
@@ -61,32 +62,35 @@ B1: { L1: for (;;) {
   M[${p.slot} + k] = at;
   there = M[at + 1];
   M[${p.index} + k] = there > 0 && there <= ${rowsMax} ? there : 1;
-  k = k + 1;
+  i = i + 1;
 } }
-k = 0;
+i = 0;
 B3: { L3: for (;;) {
-  if (k === count) break B3;
+  if (i === count) break B3;
+  k = M[${p.pending} + i];
   n = ${rows * 4} + (M[${p.index} + k] - 1) * ${words * 4};
   sum = sum ^ n[0] ^ n[${words - 1}];
-  k = k + 1;
+  i = i + 1;
 } }`;
   return `(count) => {
-let k = 0, at = 0, tag = 0, there = 0, sum = 0, n = 0, waiting = 0, slots = M[${slots}];
+let i = 0, k = 0, at = 0, tag = 0, there = 0, sum = 0, n = 0, waiting = 0, slots = M[${slots}];
 B0: { L0: for (;;) {
-  if (k === count) break B0;
+  if (i === count) break B0;
+  k = M[${p.pending} + i];
   at = ${home};
   M[${p.slot} + k] = at;
   sum = sum ^ M[at];
-  k = k + 1;
+  i = i + 1;
 } }
 ${exact ? candidates : ''}
 M[${p.freshCount + 1}] = sum;
 M[${p.freshCount}] = 0;
-k = 0;
+i = 0;
 L4: for (;;) {
-  if (k === count) return waiting;
+  if (i === count) return waiting;
+  k = M[${p.pending} + i];
   waiting = waiting + find(k);
-  k = k + 1;
+  i = i + 1;
 }
 }`;
 }
@@ -195,11 +199,12 @@ B0: { L0: for (;;) {
   k = keepOne(i, index + i);
   i = i + 1;
 } }
-k = 0;
+i = 0;
 L1: for (;;) {
-  if (k === count) return 0;
+  if (i === count) return 0;
+  k = M[${p.pending} + i];
   if (M[${p.index} + k] <= ${OWN}) M[${p.index} + k] = index + ${OWN} - M[${p.index} + k];
-  k = k + 1;
+  i = i + 1;
 }
 }`;
 }

@@ -30,7 +30,7 @@ export interface Exchange {
   side: Int32Array;
   choice: Int32Array;
   counts: Int32Array;
-  /** per line of LinkedScenario.marks not 0 once a step has executed it */
+  /** per line of LinkedScenario.marks not 0 once a step has executed it; then what of Encoding.expected did not fit */
   hits: Uint8Array;
 }
 
@@ -61,7 +61,7 @@ export function generateCode(linked: LinkedScenario, encoding: Encoding, trace?:
     side: new Int32Array(2),
     choice: new Int32Array(MAX_CHOICES),
     counts: new Int32Array(MAX_CHOICES),
-    hits: new Uint8Array(linked.marks?.lines.length ?? 0),
+    hits: new Uint8Array(encoding.notes),
   };
   const shared = { ...exchange, ...refusals(sites), tables: tablesOf(linked), trace };
   const steps = linked.tasks.map(({ points }, task) => {

@@ -93,14 +93,14 @@ function lookupOf(independence: Independence, task: number, encoding: Encoding, 
 
 /** (n): gives the number of the spot where a task is in a state. */
 function spotText(p: Places, { pcs, keyed }: Lookup, encoding: Encoding, task: number): string {
-  const { word, pcBits } = encoding.tasks[task];
+  const { word, shift, pcBits } = encoding.tasks[task];
   const cases = [...keyed].map(([pc, { at, keys }]) => {
     const offsets = keys.map(({ slot, low, times }) => `((${unpack(slot)}) - ${low}) * ${times}`);
     return `case ${pc}: { return M[${p.alone + at} + ${offsets.join(' + ')}]; }`;
   });
   const among = cases.length > 0 ? `for (;;) {\nswitch (pc) {\n${cases.join('\n')}\n}\n}` : 'return at;';
   return `(n) => {
-let pc = n[${word}] & ${2 ** pcBits - 1}, at = 0;
+let pc = n[${word}] >>> ${shift} & ${2 ** pcBits - 1}, at = 0;
 at = M[${p.alone + pcs} + pc];
 if (at >= 0) return at;
 ${among}
@@ -117,11 +117,11 @@ function settleText(p: Places, rowsOf: number, tasks: LinkedScenario['tasks'], {
     const beside = tasks.map((_, other) =>
       other === task ? '' : `&& (M[${p.alone} + row + (g${other} >> 5)] >>> (g${other} & 31) & 1) !== 0`,
     );
-    const { word, pcBits } = blocks[task];
+    const { word, shift, pcBits } = blocks[task];
     const text = `
   row = M[${p.alone + rowsOf} + g${task}];
   if (row !== 0 ${beside.join(' ')}) {
-    slot = ${first} + (n[${word}] & ${2 ** pcBits - 1});
+    slot = ${first} + (n[${word}] >>> ${shift} & ${2 ** pcBits - 1});
     if (M[${p.slots} + slot] === 0) { M[${p.settled}] = k; return slot; }
     copy(before, n);
     outcome = call(n, slot);

@@ -48,7 +48,7 @@ export interface Shared {
   reports: Int32Array;
   /** per `sometimes` not 0 once it was met */
   met: Uint8Array;
-  /** per line not 0 once it was executed */
+  /** per line not 0 once it was executed; then what of Encoding.expected did not fit */
   hits: Uint8Array;
   /**
    * Per chunk of edges the array of the pool that it lies in; and from CHUNKS_MAX on its words, ~words while a member fills it
@@ -58,13 +58,13 @@ export interface Shared {
 }
 
 /** @param members how many there may be */
-export function makeShared(members: number, sometimes: number, lines: number): Shared {
+export function makeShared(members: number, sometimes: number, notes: number): Shared {
   return {
     control: new Int32Array(new SharedArrayBuffer(64)),
     transitions: new Float64Array(new SharedArrayBuffer(members * 8)),
     reports: new Int32Array(new SharedArrayBuffer(members * REPORT * 4)),
     met: new Uint8Array(new SharedArrayBuffer(sometimes)),
-    hits: new Uint8Array(new SharedArrayBuffer(lines)),
+    hits: new Uint8Array(new SharedArrayBuffer(notes)),
     chunks: new Int32Array(new SharedArrayBuffer(CHUNKS_MAX * 8)),
   };
 }

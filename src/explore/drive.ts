@@ -27,10 +27,10 @@ L0: for (;;) {
   flags = M[${p.status} + s];
   B1: { L1: for (;;) {
     if (t === ${tasks}) break B1;
-    pc = M[(base >> 2) + M[${p.tasks} + t * 4]] & M[${p.tasks + 1} + t * 4];
+    pc = M[(base >> 2) + M[${p.tasks} + t * 5]] >>> M[${p.tasks + 1} + t * 5] & M[${p.tasks + 2} + t * 5];
     B2: {
       if (pc === 0) break B2;
-      slot = M[${p.tasks + 2} + t * 4] + pc;
+      slot = M[${p.tasks + 3} + t * 5] + pc;
       if (M[${p.slots} + slot] === 0) { ${save} return slot; }
       L2: for (;;) {
         if (count === ${BATCH}) { ${save} return ${FULL}; }
@@ -43,7 +43,7 @@ L0: for (;;) {
           M[${p.move} + count] = ${move};
           ordinal = ordinal + 1;
           count = count + 1;
-          flags = flags | M[${p.tasks + 3} + t * 4] | ${CAN_GO_ON};
+          flags = flags | M[${p.tasks + 4} + t * 5] | ${CAN_GO_ON};
         } else if (outcome < ${BLOCKED}) {
           if (M[${p.violation}] === 0) {
             M[${p.violation + 1}] = count;
@@ -52,8 +52,8 @@ L0: for (;;) {
             M[${p.violation + 4}] = K.side[0];
           }
           M[${p.violation}] = M[${p.violation}] + 1;
-          flags = flags | M[${p.tasks + 3} + t * 4] | ${CAN_GO_ON};
-        } else flags = flags | M[${p.tasks + 3} + t * 4] | (outcome === ${BLOCKED} ? ${WAITS_FOR_LOCK} : 0);
+          flags = flags | M[${p.tasks + 4} + t * 5] | ${CAN_GO_ON};
+        } else flags = flags | M[${p.tasks + 4} + t * 5] | (outcome === ${BLOCKED} ? ${WAITS_FOR_LOCK} : 0);
         if (M[${p.slots} + slot] === 1) break B2;
         if (another() === 0) break B2;
         alternative = alternative + 1;
@@ -88,7 +88,7 @@ export function judgeText(p: Places, { never, sometimes, finally: last }: Linked
   const found = (kind: number, property: number): string =>
     `{ M[${p.judged}] = ${kind}; M[${p.judged + 1}] = ${property}; return i + 1; }`;
   const threads = tasks.filter(({ isBuffer }) => !isBuffer);
-  const pcs = threads.map(({ word, pcBits }) => `n[${word}] & ${2 ** pcBits - 1}`).join(' | ');
+  const pcs = threads.map(({ word, shift, pcBits }) => `n[${word}] & ${(2 ** pcBits - 1) << shift}`).join(' | ');
   return `(count) => {
 let i = 0, n = 0;
 L0: for (;;) {

@@ -9,7 +9,7 @@ import type { Column } from '../compiler/layout.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import type { CellAccess } from '../compiler/link-graph.js';
 import type { ExprPrinter } from './emit-expr.js';
-import type { ColumnPlace, Encoding } from './encode.js';
+import { type ColumnPlace, type Encoding, wordOf } from './encode.js';
 import { known, type Linear, plus, printLinear, times } from './linear.js';
 
 /** One element, ready to be printed. */
@@ -19,6 +19,8 @@ export interface Cell {
   element: Linear;
   /** where its bits are; absent for memory that does not change */
   bit: Linear | undefined;
+  /** the word that they are in, whichever element it is; undefined: that depends */
+  word?: number | undefined;
   place: ColumnPlace | undefined;
 }
 
@@ -52,7 +54,7 @@ export class CellPrinter {
     if (!run) return { column, element, bit: undefined, place: undefined };
     assert(segment !== undefined || place.isWhole, `${column.name} is accessed anywhere but partly constant`);
     const bit = plus(times(plus(element, -run.segment.first * column.length), place.width), run.bit);
-    return { column, element, bit, place };
+    return { column, element, bit, word: wordOf(place, segment && run), place };
   }
 
   /** @returns text of the element's value */
@@ -61,27 +63,25 @@ export class CellPrinter {
       if (cell.element.terms.length > 0) return `K.tables[${cell.column.id}][${printLinear(cell.element)}]`;
       return String(this.#linked.memory.initial(cell.column, cell.element.constant));
     }
-    const { width, signed } = cell.place;
-    const { word, shift } = wordOf(cell.bit, width);
-    if (width === 32) return word;
-    if (signed && typeof shift === 'number') return `(${word} << ${32 - width - shift} >> ${32 - width})`;
-    if (signed) return `(${word} >>> ${shift} << ${32 - width} >> ${32 - width})`;
-    if (shift === 32 - width) return `(${word} >>> ${shift})`;
-    return shift === 0 ? `(${word} & ${mask(width)})` : `(${word} >>> ${shift} & ${mask(width)})`;
+    const { bits, signed } = cell.place;
+    const { word, shift } = bitsAt(cell.bit, cell.word, cell.place.width);
+    if (bits === 32) return word;
+    if (signed && typeof shift === 'number') return `(${word} << ${32 - bits - shift} >> ${32 - bits})`;
+    if (signed) return `(${word} >>> ${shift} << ${32 - bits} >> ${32 - bits})`;
+    if (shift === 32 - bits) return `(${word} >>> ${shift})`;
+    return shift === 0 ? `(${word} & ${mask(bits)})` : `(${word} >>> ${shift} & ${mask(bits)})`;
   }
 
   /** @returns the statement that stores the value of `value`, a name or number, which fits */
   write(cell: Cell, value: string): string {
     // it never changes: what is stored is there already
     if (!cell.bit || !cell.place) return '';
-    const { width } = cell.place;
-    const { word, shift } = wordOf(cell.bit, width);
-    if (width === 32) return `${word} = ${value};`;
-    if (typeof shift === 'number') {
-      const hole = ~(mask(width) << shift);
-      return `${word} = ${word} & ${hole} | (${value} & ${mask(width)}) << ${shift};`;
-    }
-    return `${word} = ${word} & ~(${mask(width)} << ${shift}) | (${value} & ${mask(width)}) << ${shift};`;
+    const { bits, signed, width } = cell.place;
+    const { word, shift } = bitsAt(cell.bit, cell.word, width);
+    if (bits === 32) return `${word} = ${value};`;
+    const hole = typeof shift === 'number' ? String(~(mask(bits) << shift)) : `~(${mask(bits)} << ${shift})`;
+    const cut = signed ? `(${value} & ${mask(bits)})` : value;
+    return `${word} = ${word} & ${hole} | ${shift === 0 ? cut : `${cut} << ${shift}`};`;
   }
 
   /** Adds the tests that neither the accessed object nor one around it is poisoned. */
@@ -141,8 +141,9 @@ function mask(width: number): number {
 }
 
 /** The word that holds a bit address, and how far its bits are from the right; both known where the address is. */
-function wordOf(bit: Linear, width: number): { word: string; shift: number | string } {
+function bitsAt(bit: Linear, inWord: number | undefined, width: number): { word: string; shift: number | string } {
   if (bit.terms.length === 0) return { word: `n[${bit.constant >>> 5}]`, shift: bit.constant & 31 };
+  if (inWord !== undefined) return { word: `n[${inWord}]`, shift: printLinear(plus(bit, -32 * inWord)) };
   if (width === 32) return { word: `n[${printLinear(divided(bit))}]`, shift: 0 };
   const text = printLinear(bit);
   return { word: `n[${text} >>> 5]`, shift: `(${text} & 31)` };

@@ -4,17 +4,18 @@
  * code also says what it reads and writes: paths are replayed with it.
  *
  * A step function returns OK with `n` changed to the state after the step, VIOLATION with the site's number in K.side[0],
- * or BLOCKED and more: the reason. Choices come from K.choice, their counts go to K.counts; how many: K.side[1].
+ * or BLOCKED and more: the reason, or that the encoding is too narrow. Choices come from K.choice, their counts go to K.counts; how many: K.side[1].
  */
 import { InternalError, unreachable } from '../base/assert.js';
+import type { Type } from '../compiler/ir.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
 import type { BlockReason, CellAccess, Node, NodeId } from '../compiler/link-graph.js';
 import { isNull } from '../compiler/link-memory.js';
-import { isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
+import { intersect, isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
 import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
 import type { CellPrinter } from './emit-cell.js';
 import { ExprPrinter } from './emit-expr.js';
-import type { Encoding, LocalSlot } from './encode.js';
+import type { Encoding, Kept, LocalSlot, Piece } from './encode.js';
 import { printLinear } from './linear.js';
 import type { Site } from './site.js';
 import { type Flow, structured } from './structure.js';
@@ -22,9 +23,12 @@ import type { ViolationKind } from './verdict.js';
 
 export const OK = 1;
 export const VIOLATION = 2;
-/** BLOCKED + position in REASONS */
+/** BLOCKED + position in REASONS; or MISFIT, after them */
 export const BLOCKED = 4;
 export const REASONS: readonly BlockReason[] = ['lock', 'sleep', 'ipi', 'grace period', 'store buffer'];
+
+/** a value is not one of those that are expected: K.hits says so, and the step is as if it were not possible */
+export const MISFIT = BLOCKED + REASONS.length;
 
 /** Most choices that one step makes. */
 export const MAX_CHOICES = 16;
@@ -106,23 +110,41 @@ class Unit implements Flow {
   #rest(program: LinkedTask, pc: number): string[] {
     const block = this.#options.encoding.tasks[this.#task];
     const lines: string[] = [];
-    const words: string[][] = Array.from({ length: block.words }, () => []);
-    if (pc !== 0) words[0].push(String(pc));
+    const words = new Map<Piece, string[]>(block.pieces.map((piece) => [piece, []]));
+    const put = (slot: Pick<LocalSlot, 'word' | 'shift'>, text: string): void => {
+      const piece = block.pieces.find((one) => one.word === slot.word && isIn(slot.shift, one));
+      words.get(piece as Piece)?.push(slot.shift === 0 ? text : `${text} << ${slot.shift}`);
+    };
+    if (pc !== 0) put(block, String(pc));
     for (const slot of block.slots[pc]) {
       this.#locals.add(slot.local);
       const name = `v${slot.local}`;
-      if (slot.check) {
-        const { type, name: local } = program.graph.locals[slot.local];
-        const site = this.#site(program.points[pc]?.node ?? 0, 'does not fit', `${local} (${typeName(type)})`);
-        lines.push(`if (${name} < ${slot.range.low} || ${name} > ${slot.range.high}) K.misfit(${site}, ${name});`);
-      }
-      const bits = slot.bits === 32 ? name : `(${name} & ${2 ** slot.bits - 1})`;
-      words[slot.word - block.word].push(slot.shift === 0 ? bits : `${bits} << ${slot.shift}`);
+      const { type, name: local } = program.graph.locals[slot.local];
+      const what = `${local} (${typeName(type)})`;
+      lines.push(...this.#checked(name, program.ranges[slot.local], type, what, program.points[pc]?.node ?? 0, slot));
+      put(slot, slot.signed && slot.bits < 32 ? `(${name} & ${2 ** slot.bits - 1})` : name);
     }
-    words.forEach((parts, i) => {
-      lines.push(`n[${block.word + i}] = ${parts.length > 0 ? parts.join(' | ') : '0'};`);
-    });
+    for (const [{ word, shift, bits, isAlone }, parts] of words) {
+      const rest = isAlone ? [] : [`n[${word}] & ${~((bits === 32 ? -1 : 2 ** bits - 1) << shift)}`];
+      lines.push(`n[${word}] = ${[...rest, ...parts].join(' | ') || '0'};`);
+    }
     return [...lines, ...this.#leave(String(OK))];
+  }
+
+  /**
+   * Checks a value before it is kept.
+   * @param possible what it can be
+   */
+  #checked(name: string, possible: Range, type: Type, what: string, node: NodeId, kept: Kept): string[] {
+    const declared = rangeOfType(type, this.#options.linked.layout);
+    const misfit = (): string[] => {
+      if (isWithin(possible, declared)) return [];
+      const site = this.#site(node, 'does not fit', what);
+      return [`if (${outside(name, declared)}) K.misfit(${site}, ${name});`];
+    };
+    if (kept.note === undefined || isWithin(intersect(possible, declared), kept.range)) return misfit();
+    const note = `K.hits[${this.#options.encoding.notes - this.#options.encoding.expected.length + kept.note}] = 1;`;
+    return [`if (${outside(name, kept.range)}) {`, ...misfit(), note, ...this.#leave(String(MISFIT)), '}'];
   }
 
   #leave(code: string): string[] {
@@ -239,14 +261,12 @@ class Unit implements Flow {
       return [...printer.checks, `const ${at} = ${printLinear(cell.element)};`, load, trace];
     }
     const range = rangeOf(op.value, this.#ranges, this.#options.linked.layout);
-    const declared = rangeOfType(cell.column.type, this.#options.linked.layout);
     const value = printer.value(op.value);
     const name = `t${this.#temporaries++}`;
     const lines = [...printer.checks, `const ${name} = ${value};`];
-    if (!isWithin(range, declared)) {
-      const site = this.#site(id, 'does not fit', `${cell.column.name} (${typeName(cell.column.type)})`);
-      lines.push(`if (${name} < ${declared.low} || ${name} > ${declared.high}) K.misfit(${site}, ${name});`);
-    }
+    const { type, name: column } = cell.column;
+    const kept = cell.place ?? { range, bits: 32, signed: true, note: undefined };
+    lines.push(...this.#checked(name, range, type, `${column} (${typeName(type)})`, id, kept));
     if (isTraced) lines.push(`K.trace.write(${where}, ${this.#cells.read(cell)}, ${name});`);
     const aside = this.#standsFor(op.cell, printer, (at) => `K.trace.buffer(${id}, ${at}, ${name});`);
     return [...lines, this.#cells.write(cell, name), ...aside];
@@ -261,11 +281,20 @@ class Unit implements Flow {
 }
 
 /** @returns the text of what a slot of a state holds */
-export function unpack(slot: LocalSlot): string {
-  const word = `n[${slot.word}]`;
-  if (slot.bits === 32) return word;
-  if (slot.signed) return `${word} << ${32 - slot.shift - slot.bits} >> ${32 - slot.bits}`;
-  return `${word} >>> ${slot.shift} & ${2 ** slot.bits - 1}`;
+export function unpack({ word, shift, bits, signed }: LocalSlot): string {
+  if (bits === 32) return `n[${word}]`;
+  if (signed) return `n[${word}] << ${32 - shift - bits} >> ${32 - bits}`;
+  if (shift === 32 - bits) return `n[${word}] >>> ${shift}`;
+  return shift === 0 ? `n[${word}] & ${2 ** bits - 1}` : `n[${word}] >>> ${shift} & ${2 ** bits - 1}`;
+}
+
+function isIn(shift: number, piece: Piece): boolean {
+  return shift >= piece.shift && shift < piece.shift + piece.bits;
+}
+
+/** Text of a condition: a value lies outside a range. */
+function outside(name: string, { low, high }: Range): string {
+  return low === 0 ? `${name} >>> 0 > ${high}` : `${name} < ${low} || ${name} > ${high}`;
 }
 
 function typeName(type: { kind: string; name?: string }): string {

@@ -1,35 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Where everything lies in a packed state: one run of 32-bit words per task (its pc, then the locals that are live there),
- * then the columns that change, each element as wide as its type, rounded up to a power of two so that none straddles a word.
+ * Where everything lies in a packed state: per task its pc and the locals that are live there, and the elements of the columns
+ * that change, each as wide as its values need. What fits a word lies in one, side by side with others.
+ *
+ * How wide that is, is proven from all that is ever assigned (compiler/link-range.ts), or expected (narrow.ts). Where more
+ * than what is expected is possible, code checks what it keeps, and notes where it does not fit.
  */
 import { assert } from '../base/assert.js';
-import type { LocalId, Type } from '../compiler/ir.js';
-import type { Column, Layout } from '../compiler/layout.js';
-import type { LinkedScenario, LinkedTask } from '../compiler/link.js';
+import type { LocalId } from '../compiler/ir.js';
+import type { Column } from '../compiler/layout.js';
+import type { LinkedScenario } from '../compiler/link.js';
 import type { Segment } from '../compiler/link-memory.js';
-import { intersect, isWithin, type Range, rangeOfType, union } from '../compiler/link-range.js';
+import { intersect, isWithin, NONE, type Range, rangeOfType, storedRanges, union } from '../compiler/link-range.js';
+import { Bins } from './bins.js';
+import { NO_SYMMETRY, type Symmetry } from './symmetry-map.js';
 
-/** A few bits of one word. */
-export interface Slot {
+/** Values that are kept. */
+export interface Kept {
+  /** all that fit its bits */
+  range: Range;
+  bits: number;
+  signed: boolean;
+  /** position in Encoding.expected, where what is assigned may be more than that */
+  note: number | undefined;
+}
+
+/** A local in some bits of one word. */
+export interface LocalSlot extends Kept {
+  local: LocalId;
+  word: number;
+  shift: number;
+}
+
+/** Bits of one word that a task has; `isAlone`: no others are used. */
+export interface Piece {
   word: number;
   shift: number;
   bits: number;
-  signed: boolean;
-}
-
-export interface LocalSlot extends Slot {
-  local: LocalId;
-  /** what may be kept; `check`: what is assigned may be more than that */
-  range: Range;
-  check: boolean;
+  isAlone: boolean;
 }
 
 export interface TaskBlock {
-  /** first word and how many */
+  /** where its pc is */
   word: number;
-  words: number;
+  shift: number;
   pcBits: number;
+  /** its pc and locals; of a task that may change places: `words` whole words one after the other, the pc first */
+  pieces: Piece[];
+  words: number;
   /** of a store buffer: no run waits for it to end */
   isBuffer: boolean;
   /** per pc where its live locals are */
@@ -42,10 +60,10 @@ export interface ColumnRun {
   bit: number;
 }
 
-export interface ColumnPlace {
+export interface ColumnPlace extends Kept {
   column: Column;
+  /** from one element to the next; all of them lie in one word, or it is a power of two */
   width: number;
-  signed: boolean;
   runs: ColumnRun[];
   /** whether all instances are there, in order, from the first run on */
   isWhole: boolean;
@@ -56,108 +74,199 @@ export interface Encoding {
   tasks: TaskBlock[];
   /** column name -> place; a column that does not change has none */
   columns: Map<string, ColumnPlace>;
+  /** what may turn out not to fit, though it fits its type */
+  expected: Expected[];
+  /** what steps note (K.hits): lines that are executed, then what is expected and does not fit */
+  notes: number;
 }
 
-/** @param classes tasks that may change places, whose blocks have to be alike */
-export function encode(linked: LinkedScenario, classes: readonly number[][]): Encoding {
-  const tasks: TaskBlock[] = linked.tasks.map((task, i) => {
-    const alike = classes.find((group) => group.includes(i)) ?? [i];
-    return blockOf(task, rangesOf(alike.map((other) => linked.tasks[other])), linked.layout);
-  });
-  let word = 0;
-  for (const block of inBlockOrder(linked.tasks, tasks)) {
-    block.word = word;
-    for (const slots of block.slots) for (const slot of slots) slot.word += word;
-    word += block.words;
-  }
+/** A column, or a local of a task. */
+export type Expected = { column: string } | { task: number; local: LocalId };
+
+/** What values are expected to be. Plain data. */
+export interface Expectation {
+  columns: Record<string, Range>;
+  /** task -> local -> range */
+  locals: Record<LocalId, Range>[];
+}
+
+/** @param expectation for what room is made; where it says nothing, for all that is possible */
+export function encode(linked: LinkedScenario, symmetry: Symmetry = NO_SYMMETRY, expectation?: Expectation): Encoding {
+  const expected: Expected[] = [];
+  const bins = new Bins();
+  const blocks = linked.tasks.map((_, task) => blockOf(linked, task, symmetry, expectation, expected));
+  const finish = placeBlocks(linked, blocks, symmetry, bins);
   const columns = new Map<string, ColumnPlace>();
-  let bit = word * 32;
-  for (const place of placesByWidth(linked)) {
-    for (const run of place.runs) {
-      run.bit = bit;
-      bit += run.segment.count * place.column.length * place.width;
-    }
+  for (const place of placesOf(linked, symmetry, expectation, expected)) {
+    for (const part of partsOf(place))
+      bins.add(place.width * elementsIn(place, part), (bit) => layRuns(place, part, bit));
     columns.set(place.column.name, place);
   }
-  return { words: Math.max(1, (bit + 31) >>> 5), tasks, columns };
+  bins.pack();
+  finish();
+  return {
+    words: Math.max(1, bins.words),
+    tasks: blocks,
+    columns,
+    expected,
+    notes: (linked.marks?.lines.length ?? 0) + expected.length,
+  };
 }
 
-/** Per local its range in all of these tasks. */
-function rangesOf([first, ...others]: readonly LinkedTask[]): Range[] {
-  return first.ranges.map((range, local) => others.reduce((all, { ranges }) => union(all, ranges[local]), range));
-}
-
-/** Tasks that run one function lie side by side. */
-function inBlockOrder(tasks: readonly LinkedTask[], blocks: readonly TaskBlock[]): TaskBlock[] {
-  const order = new Map<string, TaskBlock[]>();
-  tasks.forEach((task, i) => {
-    order.set(task.function, [...(order.get(task.function) ?? []), blocks[i]]);
-  });
-  return [...order.values()].flat();
-}
-
-function placesByWidth({ layout, memory }: LinkedScenario): ColumnPlace[] {
-  const places: ColumnPlace[] = [];
-  for (const column of layout.columns) {
-    const mutable = memory.changingSegments(column);
-    if (mutable.length === 0) continue;
-    const width = widthOf(column.type, layout);
-    const runs = mutable.map((segment) => ({ segment, bit: 0 }));
-    const isWhole = mutable.length === memory.segments.get(column.struct)?.length;
-    places.push({ column, width, signed: isSigned(column.type), runs, isWhole });
-  }
-  return places.sort((a, b) => b.width - a.width);
-}
-
-/** Bits of an element in a column: a power of two. */
-function widthOf(type: Type, layout: Layout): number {
-  if (type.kind === 'int') return type.bits;
-  const bits = bitsFor(rangeOfType(type, layout));
-  return 2 ** Math.ceil(Math.log2(bits));
-}
-
-function isSigned(type: Type): boolean {
-  return type.kind === 'int' && (type.signed || type.bits === 32);
+/** @param proven what is assigned, within its type */
+function keptOf(proven: Range, expectation: Range | undefined, expected: Expected[], which: Expected): Kept {
+  const wanted = expectation ? intersect(expectation, proven) : proven;
+  const bits = Math.min(bitsFor(wanted), bitsFor(proven));
+  const signed = wanted.low < 0;
+  const range = signed ? { low: -(2 ** (bits - 1)), high: 2 ** (bits - 1) - 1 } : { low: 0, high: 2 ** bits - 1 };
+  if (isWithin(proven, range)) return { range, bits, signed, note: undefined };
+  return { range, bits, signed, note: expected.push(which) - 1 };
 }
 
 /** Bits that hold every value of a range; at least 1. */
-function bitsFor({ low, high }: Range): number {
+export function bitsFor({ low, high }: Range): number {
   if (low > high) return 1;
   if (low >= 0) return Math.max(1, 32 - Math.clz32(high));
   return 1 + Math.max(32 - Math.clz32(high < 0 ? ~high : high), 32 - Math.clz32(~low));
 }
 
-function blockOf(task: LinkedTask, ranges: readonly Range[], layout: Layout): TaskBlock {
-  const pcBits = Math.max(1, 32 - Math.clz32(task.points.length - 1));
-  let words = 1;
-  const slots = task.points.map((point) => {
-    const packed = pack(point?.live ?? [], pcBits, task, ranges, layout);
-    words = Math.max(words, packed.words);
-    return packed.slots;
+// ---- tasks --------------------------------------------------------------------------------------------------------
+
+/** A task's block with no word yet: `word` of a slot is the piece that it is in. */
+function blockOf(
+  linked: LinkedScenario,
+  task: number,
+  { classes }: Symmetry,
+  expectation: Expectation | undefined,
+  expected: Expected[],
+): TaskBlock {
+  const { points, graph, isBuffer } = linked.tasks[task];
+  const alike = classes.find((group) => group.includes(task)) ?? [task];
+  const kept = new Map<LocalId, Kept>();
+  const keptLocal = (local: LocalId): Kept => {
+    const known = kept.get(local);
+    if (known) return known;
+    const { type } = graph.locals[local];
+    assert(type.kind !== 'closure' && type.kind !== 'text', `a local of kind ${type.kind} is live`);
+    const proven = alike.map((other) => linked.tasks[other].ranges[local]).reduce(union);
+    const wanted = alike.map((other) => expectation?.locals[other][local]);
+    const range = wanted.reduce((a, b) => a && b && union(a, b));
+    const made = keptOf(intersect(proven, rangeOfType(type, linked.layout)), range, expected, { task, local });
+    kept.set(local, made);
+    return made;
+  };
+  const pcBits = bitsFor({ low: 0, high: points.length - 1 });
+  const pieces: Piece[] = [{ word: 0, shift: 0, bits: pcBits, isAlone: true }];
+  const slots = points.map((point) => {
+    const used = [pcBits];
+    const wanted = (point?.live ?? []).map((local) => ({ local, ...keptLocal(local) }));
+    wanted.sort((a, b) => b.bits - a.bits || a.local - b.local);
+    const packed = wanted.map((slot): LocalSlot => {
+      let piece = used.findIndex((bits) => bits + slot.bits <= 32);
+      if (piece < 0) piece = used.push(0) - 1;
+      used[piece] += slot.bits;
+      return { ...slot, word: piece, shift: used[piece] - slot.bits };
+    });
+    used.forEach((bits, i) => {
+      pieces[i] ??= { word: 0, shift: 0, bits: 0, isAlone: true };
+      pieces[i].bits = Math.max(pieces[i].bits, bits);
+    });
+    return packed;
   });
-  return { word: 0, words, pcBits, isBuffer: task.isBuffer, slots };
+  return { word: 0, shift: 0, pcBits, pieces, words: pieces.length, isBuffer, slots };
 }
 
-/** First fit, widest first; no slot straddles two words. */
-function pack(live: readonly LocalId[], pcBits: number, task: LinkedTask, ranges: readonly Range[], layout: Layout) {
-  const used = [pcBits];
-  const wanted = live.map((local) => {
-    const { type } = task.graph.locals[local];
-    assert(type.kind !== 'closure' && type.kind !== 'text', `a local of kind ${type.kind} is live`);
-    const declared = rangeOfType(type, layout);
-    const range = intersect(ranges[local], declared);
-    const check = !isWithin(ranges[local], declared);
-    return { local, range, check, bits: bitsFor(range), signed: range.low < 0 };
+/** Tasks that change places get words of their own, side by side; the others share. @returns what is left to do once all is packed */
+function placeBlocks(
+  { tasks }: LinkedScenario,
+  blocks: readonly TaskBlock[],
+  { classes }: Symmetry,
+  bins: Bins,
+): () => void {
+  for (const block of classes.flat().map((task) => blocks[task])) {
+    const first = bins.take(block.pieces.length);
+    block.pieces.forEach((piece, i) => {
+      piece.word = first + i;
+    });
+  }
+  tasks.forEach((_, task) => {
+    if (classes.some((group) => group.includes(task))) return;
+    for (const piece of blocks[task].pieces) {
+      bins.add(piece.bits, (bit) => {
+        [piece.word, piece.shift] = [bit >>> 5, bit & 31];
+      });
+    }
   });
-  wanted.sort((a, b) => b.bits - a.bits || a.local - b.local);
-  const slots = wanted.map((slot): LocalSlot => {
-    let word = used.findIndex((bits) => bits + slot.bits <= 32);
-    if (word < 0) word = used.push(0) - 1;
-    const shift = used[word];
-    used[word] += slot.bits;
-    return { ...slot, word, shift };
-  });
-  return { slots, words: used.length };
+  return () => {
+    for (const block of blocks) {
+      for (const piece of block.pieces) piece.isAlone = bins.isAlone(piece.word);
+      for (const slot of block.slots.flat()) {
+        const { word, shift } = block.pieces[slot.word];
+        slot.word = word;
+        slot.shift += shift;
+      }
+      [block.word, block.shift] = [block.pieces[0].word, block.pieces[0].shift];
+    }
+  };
+}
+
+// ---- columns ------------------------------------------------------------------------------------------------------
+
+function placesOf(
+  linked: LinkedScenario,
+  { uses }: Symmetry,
+  expectation: Expectation | undefined,
+  expected: Expected[],
+): ColumnPlace[] {
+  const { layout, memory } = linked;
+  const stored = storedRanges(linked.tasks, layout);
+  const places: ColumnPlace[] = [];
+  for (const column of layout.columns) {
+    const runs = memory.changingSegments(column).map((segment) => ({ segment, bit: 0 }));
+    if (runs.length === 0) continue;
+    const declared = rangeOfType(column.type, layout);
+    // what names tasks may become the name of any other
+    const isName = uses.columns.has(column.name);
+    const values = [
+      stored.get(column.name) ?? NONE,
+      ...runs.map(({ segment }) => initialRange(linked, column, segment)),
+    ];
+    const proven = isName ? declared : intersect(values.reduce(union), declared);
+    const wanted = isName ? undefined : expectation?.columns[column.name];
+    const kept = keptOf(proven, wanted, expected, { column: column.name });
+    const isWhole = runs.length === memory.segments.get(column.struct)?.length;
+    const place = { ...kept, column, width: kept.bits, runs, isWhole };
+    if (partsOf(place).some((part) => elementsIn(place, part) * kept.bits > 32))
+      place.width = 2 ** Math.ceil(Math.log2(kept.bits));
+    places.push(place);
+  }
+  return places;
+}
+
+function initialRange({ memory }: LinkedScenario, column: Column, { first, count }: Segment): Range {
+  let range = NONE;
+  for (let element = first * column.length; element < (first + count) * column.length; element++) {
+    const value = memory.initial(column, element);
+    range = union(range, { low: value, high: value });
+  }
+  return range;
+}
+
+/** @returns the runs that have to lie one after the other */
+function partsOf({ runs, isWhole }: ColumnPlace): ColumnRun[][] {
+  return isWhole ? [runs] : runs.map((run) => [run]);
+}
+
+function elementsIn({ column }: ColumnPlace, runs: readonly ColumnRun[]): number {
+  return runs.reduce((sum, { segment }) => sum + segment.count * column.length, 0);
+}
+
+function layRuns(place: ColumnPlace, runs: readonly ColumnRun[], bit: number): void {
+  let at = bit;
+  for (const run of runs) {
+    run.bit = at;
+    at += elementsIn(place, [run]) * place.width;
+  }
 }
 
 /** @returns the elements of a column that a state holds */
@@ -174,4 +283,12 @@ export function bitOf({ column, runs, width }: ColumnPlace, element: number): nu
     if (at >= 0 && at < segment.count * column.length) return bit + at * width;
   }
   return -1;
+}
+
+/** @returns the word that all elements which one access can touch lie in; undefined: there are several */
+export function wordOf(place: ColumnPlace, run: ColumnRun | undefined): number | undefined {
+  const runs = run ? [run] : place.runs;
+  const first = runs[0].bit;
+  const last = first + elementsIn(place, runs) * place.width - 1;
+  return first >>> 5 === last >>> 5 ? first >>> 5 : undefined;
 }

@@ -17,23 +17,26 @@ import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
-import { type Common, commonOf, type Places, placesOf, type Reduced, type Storage } from './places.js';
+import { type Common, commonOf, type Places, placesOf, type Reduced, recentSize, type Storage } from './places.js';
+import { recentTexts } from './recent.js';
 import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
 import { type SharedMemory, WebAssembly } from './webassembly.js';
 
 /** Steps that are generated at once: a task goes on with those that come after. */
 const AT_ONCE = 8;
 
-/** Functions of memory, for the texts of which see drive.ts and claim.ts. */
+/** Functions of memory, for the texts of which see drive.ts, claim.ts and recent.ts. */
 export interface Functions {
   next(): number;
   /** leaves the fingerprints of the first so many successors; at least one */
   fingerprint(count: number): number;
   judge(count: number): number;
-  claim(count: number): number;
+  recall(count: number): number;
+  claim(pending: number): number;
   find(k: number): number;
   keepOne(i: number, index: number): number;
-  publish(index: number, count: number): number;
+  publish(index: number, pending: number): number;
+  remember(count: number, pending: number): number;
   grow(slots: number): number;
   /** takes the steps of successors that are taken alone (collapse.ts); absent in a plain model */
   settle?(): number;
@@ -89,6 +92,9 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
     sites: [],
   };
   const steps = linked.tasks.reduce((sum, { points }) => sum + points.length, 1);
+  const { entry, entries } = recentSize(encoding.words);
+  // another search may have left something there
+  memory.fill(0, places.recent, places.recent + entry * entries);
   const table = new WebAssembly.Table({ initial: steps, element: 'anyfunc' });
   const far: Far = {
     keepFar: () => assertNear(),
@@ -109,9 +115,9 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
   memory[places.settled + 1] = 0;
   const firsts: number[] = [];
   linked.tasks.forEach(({ points }, task) => {
-    const { word, pcBits, isBuffer } = encoding.tasks[task];
+    const { word, shift, pcBits, isBuffer } = encoding.tasks[task];
     const first = task === 0 ? 0 : firsts[task - 1] + linked.tasks[task - 1].points.length;
-    memory.set([word, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 4);
+    memory.set([word, shift, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 5);
     firsts.push(first);
     memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
   });
@@ -187,7 +193,8 @@ function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addres
   texts.set('another', ANOTHER_TEXT);
   texts.set('next', nextText(places, linked.tasks.length));
   texts.set('judge', judgeText(places, linked, encoding));
-  for (const [name, text] of Object.entries(claimTexts(places, common, storage, encoding.words, member)))
+  const ofTable = claimTexts(places, common, storage, encoding.words, member);
+  for (const [name, text] of Object.entries({ ...ofTable, ...recentTexts(places, encoding.words) }))
     texts.set(name, text);
   for (const reduction of [model.collapse, model.canonical]) {
     for (const [name, text] of reduction?.texts(places) ?? []) texts.set(name, text);

@@ -12,8 +12,8 @@ import type { Model } from './model.js';
 /** @returns pieces of the text, in order */
 export function* modelText({ linked, encoding, initial, symmetry, collapse }: Model): Generator<string> {
   yield JSON.stringify([encoding.words, encoding.tasks, Array.from(initial), symmetry.classes, collapse !== undefined]);
-  for (const { column, runs, width, signed } of encoding.columns.values()) {
-    yield JSON.stringify([column.name, runs, width, signed]);
+  for (const { column, runs, width, bits, signed } of encoding.columns.values()) {
+    yield JSON.stringify([column.name, runs, width, bits, signed]);
   }
   for (const column of linked.layout.columns) {
     yield JSON.stringify(Array.from({ length: column.size }, (_, at) => linked.memory.initial(column, at)));

@@ -10,15 +10,27 @@ import { rangeOfType } from '../compiler/link-range.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
 import { type Collapse, collapseOf } from './collapse.js';
-import { bitOf, type ColumnPlace, type Encoding, elementsOf, encode } from './encode.js';
-import { findIndependence } from './independent.js';
-import { findSymmetry, NO_SYMMETRY, type Symmetry } from './symmetry.js';
+import {
+  bitOf,
+  type ColumnPlace,
+  type Encoding,
+  type Expectation,
+  elementsOf,
+  encode,
+  type LocalSlot,
+} from './encode.js';
+import { findIndependence, type Independence } from './independent.js';
+import { findSymmetry } from './symmetry.js';
+import { NO_SYMMETRY, type Symmetry } from './symmetry-map.js';
 
 export interface Model {
   linked: LinkedScenario;
   encoding: Encoding;
   code: Code;
   initial: Int32Array;
+  /** what values its states have room for; absent: all that are possible */
+  expectation?: Expectation;
+  independence?: Independence;
   /** absent in a plain model */
   collapse?: Collapse;
   symmetry: Symmetry;
@@ -49,14 +61,24 @@ export function buildModel(
   // a fair run is one of tasks that can be told apart
   const isReduced = reductions && depth === undefined && compiled.scenario.progress.length === 0;
   const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
-  const encoding = encode(linked, symmetry.classes);
+  const independence = isReduced ? findIndependence(linked, symmetry.classes) : undefined;
+  return packed({ linked, symmetry, ...(independence && { independence }) });
+}
+
+/** @returns the same model with other states, which have room for the values that are expected */
+export function narrowed({ linked, symmetry, independence, collapse }: Model, expectation: Expectation): Model {
+  return packed({ linked, symmetry, ...(collapse && independence && { independence }) }, expectation);
+}
+
+function packed(base: Pick<Model, 'linked' | 'symmetry' | 'independence'>, expectation?: Expectation): Model {
+  const { linked, symmetry, independence } = base;
+  const encoding = encode(linked, symmetry, expectation);
   const canonical = canonicalForm(linked, encoding, symmetry);
   const code = generateCode(linked, encoding);
-  const independence = isReduced ? findIndependence(linked, symmetry.classes) : undefined;
   return {
-    linked,
+    ...base,
+    ...(expectation && { expectation }),
     encoding,
-    symmetry,
     ...(independence && { collapse: collapseOf(independence, linked, encoding) }),
     ...(canonical && { canonical }),
     code,
@@ -67,7 +89,8 @@ export function buildModel(
 function initialState(linked: LinkedScenario, encoding: Encoding): Int32Array {
   const state = new Int32Array(encoding.words);
   linked.tasks.forEach(({ startPc }, task) => {
-    state[encoding.tasks[task].word] = startPc;
+    const { word, shift } = encoding.tasks[task];
+    state[word] |= startPc << shift;
   });
   for (const place of encoding.columns.values()) {
     const { low, high } = rangeOfType(place.column.type, linked.layout);
@@ -101,19 +124,25 @@ export function executedLines({ linked: { marks, tasks }, code }: Model): Set<st
 
 function writeElement(state: Int32Array, place: ColumnPlace, element: number, value: number): void {
   const bit = bitOf(place, element);
-  const mask = place.width === 32 ? -1 : 2 ** place.width - 1;
+  const mask = place.bits === 32 ? -1 : 2 ** place.bits - 1;
   state[bit >>> 5] |= (value & mask) << (bit & 31);
 }
 
 export function readElement(state: Int32Array, place: ColumnPlace, element: number): number {
   const bit = bitOf(place, element);
-  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.width);
-  return place.signed ? left >> (32 - place.width) : left >>> (32 - place.width);
+  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.bits);
+  return place.signed ? left >> (32 - place.bits) : left >>> (32 - place.bits);
+}
+
+/** @returns the value of a local in a state whose task is where the slot is */
+export function readSlot(state: Int32Array, { word, shift, bits, signed }: LocalSlot): number {
+  const left = (state[word] >>> shift) << (32 - bits);
+  return signed ? left >> (32 - bits) : left >>> (32 - bits);
 }
 
 export function pcOf(state: Int32Array, encoding: Encoding, task: number): number {
-  const { word, pcBits } = encoding.tasks[task];
-  return state[word] & (2 ** pcBits - 1);
+  const { word, shift, pcBits } = encoding.tasks[task];
+  return (state[word] >>> shift) & (2 ** pcBits - 1);
 }
 
 function misfit({ compiled }: LinkedScenario, { column }: ColumnPlace, value: number): InputError {

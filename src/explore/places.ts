@@ -28,7 +28,7 @@ export interface Places {
   judged: number;
   met: number;
   status: number;
-  /** per task the word of its pc, its mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
+  /** per task the word of its pc, its shift and mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
   tasks: number;
   /** per slot 0: not generated, 1: it is, 2: and it chooses */
   slots: number;
@@ -44,6 +44,9 @@ export interface Places {
   /** per new state its successor, and where in the table it is */
   fresh: number;
   claimed: number;
+  /** those of a batch that were not met a short while ago; and what was: see recent.ts */
+  pending: number;
+  recent: number;
   /** how many are new */
   freshCount: number;
   tables: number;
@@ -100,10 +103,19 @@ export interface Reduced {
   exchanges: number;
 }
 
+/** Words that a member's table of states met a short while ago (recent.ts) has at most: what stays close to a processor. */
+const RECENT_WORDS = 1 << 14;
+
+/** @returns the words of an entry, and how many there are: a power of two */
+export function recentSize(words: number): { entry: number; entries: number } {
+  const entry = words + 1;
+  return { entry, entries: 2 ** Math.max(0, Math.floor(Math.log2(RECENT_WORDS / entry))) };
+}
+
 /** @param member from 0 on */
 export function placesOf(
-  { tasks, sometimes, layout, marks }: LinkedScenario,
-  { words }: Encoding,
+  { tasks, sometimes, layout }: LinkedScenario,
+  { words, notes }: Encoding,
   member: number,
   { alone, exchanges }: Reduced,
 ): Places & { end: number } {
@@ -119,14 +131,15 @@ export function placesOf(
       side: take(2),
       choice: take(MAX_CHOICES),
       counts: take(MAX_CHOICES),
-      hits: take(marks?.lines.length ?? 0),
+      hits: take(notes),
       resume: take(5),
       sources: take(1),
       violation: take(5),
       judged: take(2),
       met: take(sometimes.length),
-      status: take(BLOCK),
-      tasks: take(tasks.length * 4),
+      // and one more: `next` leaves 0 there when it is done
+      status: take(BLOCK + 1),
+      tasks: take(tasks.length * 5),
       slots: take(1 + tasks.reduce((sum, { points }) => sum + points.length, 0)),
       high: take(BATCH),
       low: take(BATCH),
@@ -138,6 +151,8 @@ export function placesOf(
       fresh: take(BATCH),
       claimed: take(BATCH),
       freshCount: take(1),
+      pending: take(BATCH),
+      recent: take(recentSize(words).entry * recentSize(words).entries),
       tables: take(layout.columns.reduce((sum, { size }) => sum + size, 0)),
       settled: take(2),
       before: take(stride),

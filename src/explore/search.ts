@@ -10,7 +10,9 @@ import { assert } from '../base/assert.js';
 import { BATCH, BLOCK, type Move, toMove } from './batch.js';
 import { type Border, restore, type Sink, type Source, save } from './checkpoint.js';
 import type { EdgeLog } from './edge-log.js';
+import type { Expectation } from './encode.js';
 import type { Expander } from './expand.js';
+import { canNarrow, expectationOf, widened } from './expect.js';
 import { type Finding, type Found, firstWithoutEnd, settle } from './finding.js';
 import type { Ground } from './generate.js';
 import type { Model } from './model.js';
@@ -55,9 +57,13 @@ export interface SearchOptions {
   newcomers?(): Helper[];
   /** only levels of so many states are worked on together */
   meetFrom?: number;
+  /** from so many states on the search ends to begin anew with smaller ones, if they can be (narrow.ts); never if absent */
+  narrowFrom?: number;
 }
 
 export interface SearchResult {
+  /** nothing is said yet: the search is to begin anew, with states that have room for these values */
+  expectation?: Expectation;
   found?: Found;
   /** from the first state to the finding */
   moves: Move[];
@@ -114,6 +120,7 @@ class Search {
   readonly #levels: number[] = [];
   #finding: Finding | undefined;
   #stopped: Bound | undefined;
+  #expectation: Expectation | undefined;
   #problem: string | undefined;
   /** the level that is being looked at, before that began */
   #border: Border | undefined;
@@ -155,8 +162,12 @@ class Search {
   #run(): SearchResult {
     let at = this.#begin();
     let finishedDepth = this.#levels.length - 1;
-    while (at < this.#store.count && !this.#finding && !this.#stopped) {
+    while (at < this.#store.count && !this.#finding && !this.#stopped && !this.#expectation) {
       const end = this.#store.count;
+      if (this.#isWide(end)) {
+        this.#expectation = expectationOf(this.#model, this.#store, this.#expander);
+        break;
+      }
       this.#level(at, end);
       if (!this.#stopped) finishedDepth++;
       at = end;
@@ -164,10 +175,11 @@ class Search {
     this.#save();
     this.#model.code.hits.set(this.#team.shared.hits);
     const { endless } = this.#model.linked.compiled.scenario;
-    if (!this.#finding && !this.#stopped && !endless) {
+    if (!this.#finding && !this.#stopped && !this.#expectation && !endless) {
       this.#finding = this.#onDisk(() => firstWithoutEnd(this.#team, this.#levels));
     }
     return {
+      ...(this.#expectation && { expectation: this.#expectation }),
       ...(this.#finding && { found: this.#finding.found }),
       moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),
@@ -234,19 +246,44 @@ class Search {
     };
     this.#onDisk(() => this.#team.level(begin, end, { makeRoom: (members) => this.#makeRoom(members), lookUp }));
     if (this.#team.isStopped) this.#stopped ??= 'states';
+    const misfits = this.#misfits();
+    if (misfits.length > 0) {
+      // steps are missing: nothing can be said of this level
+      const { expectation, encoding } = this.#model;
+      assert(expectation !== undefined, 'a value does not fit where there is room for all');
+      if (!this.#stopped || this.#stopped === 'states') this.#expectation = widened(expectation, encoding, misfits);
+      return;
+    }
     this.#finding = this.#onDisk(() => settle(this.#team, this.#levels, end));
     this.#team.owner.judge.share(this.#team.shared.met);
+  }
+
+  /** Whether a search that has found so many states should have smaller ones. */
+  #isWide(states: number): boolean {
+    const { narrowFrom = Number.POSITIVE_INFINITY, resume } = this.#options;
+    return states >= narrowFrom && !this.#model.expectation && !resume && canNarrow(this.#model);
+  }
+
+  /** What was expected, and does not fit: positions in Encoding.expected. */
+  #misfits(): number[] {
+    const { notes, expected } = this.#model.encoding;
+    const { hits } = this.#team.shared;
+    return [...expected.keys()].filter((i) => hits[notes - expected.length + i] !== 0);
   }
 
   #borderAt(states: number): Border {
     const { transitions, owner, shared } = this.#team;
     const hits = [...shared.hits.keys()].filter((line) => shared.hits[line] !== 0);
+    const { words } = this.#store;
+    const { expectation } = this.#model;
+    const packing = { words, ...(expectation && { expectation }) };
     // every transition so far has led to a state: none was a violation
     const { storage } = this.#store;
     return {
       storage,
       levels: [...this.#levels],
       states,
+      ...packing,
       edges: transitions,
       transitions,
       met: [...owner.judge.met],

@@ -148,13 +148,15 @@ export class Store {
       this.freshCount = 0;
       return;
     }
-    const waiting = this.#generated.claim(batch.count);
+    const pending = this.#generated.recall(batch.count);
+    const waiting = this.#generated.claim(pending);
     this.freshCount = memory[places.freshCount];
     if (this.freshCount > 0) {
       this.#freshFrom = Atomics.add(this.#control, WORD.states, this.freshCount);
-      this.#generated.publish(this.#freshFrom, batch.count);
+      this.#generated.publish(this.#freshFrom, pending);
     }
     if (waiting > 0) this.#findLate(batch);
+    this.#generated.remember(batch.count, pending);
   }
 
   /** @returns the index of the i-th fresh state of the last batch */

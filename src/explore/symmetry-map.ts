@@ -20,6 +20,22 @@ export interface Uses {
   columns: ReadonlyMap<string, Meaning>;
 }
 
+/** Which tasks may change places (symmetry.ts). */
+export interface Symmetry {
+  /** positions of tasks that may change places with each other; at least two in each */
+  classes: number[][];
+  uses: Uses;
+  /** tasks of one function that may not, and why */
+  refused: { tasks: string[]; reason: string }[];
+}
+
+/** No two tasks change places. */
+export const NO_SYMMETRY: Readonly<Symmetry> = {
+  classes: [],
+  uses: { rows: new Set(), columns: new Map() },
+  refused: [],
+};
+
 /** The element of a global array that an instance is, or is part of. */
 export interface Row {
   global: string;

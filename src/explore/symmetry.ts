@@ -11,17 +11,9 @@ import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
 import { operands, partsOf } from '../compiler/link-graph.js';
 import { regionFrom, wholeRegion } from '../compiler/link-steps.js';
-import { Exchange, type Meaning, PLAIN, rowOf, type Uses } from './symmetry-map.js';
+import { Exchange, type Meaning, NO_SYMMETRY, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
 import { FIRST_INPUT, Unprovable } from './symmetry-print.js';
 import { type Code, type Seen, type Walked, walk } from './symmetry-walk.js';
-
-export interface Symmetry {
-  /** positions of tasks that may change places with each other; at least two in each */
-  classes: number[][];
-  uses: Uses;
-  /** tasks of one function that may not, and why */
-  refused: { tasks: string[]; reason: string }[];
-}
 
 /** Pairs of paths through one step that are compared at most. */
 const PATHS = 4_000;
@@ -33,13 +25,6 @@ interface Difference {
   one?: Walked;
   two?: Walked;
 }
-
-/** No two tasks change places. */
-export const NO_SYMMETRY: Readonly<Symmetry> = {
-  classes: [],
-  uses: { rows: new Set(), columns: new Map() },
-  refused: [],
-};
 
 /** @returns the tasks that are proven to be exchangeable, and those of one function that are not */
 export function findSymmetry(linked: LinkedScenario): Symmetry {

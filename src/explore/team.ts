@@ -12,10 +12,11 @@ import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { EdgeLog } from './edge-log.js';
 import { EdgeWriter } from './edges.js';
+import type { Expectation } from './encode.js';
 import { Frontier } from './frontier.js';
 import { type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, takeReport } from './member.js';
-import type { Model } from './model.js';
+import { type Model, narrowed } from './model.js';
 import { MemorySpill, type Spill } from './spill.js';
 import { type Storage, Store } from './store.js';
 
@@ -31,6 +32,8 @@ export interface Invitation {
 interface Welcome {
   /** how many stores a store buffer holds in the model that is searched */
   depth: BufferDepth;
+  /** what values its states have room for */
+  expectation?: Expectation;
   shared: Shared;
   ground: Ground;
   number: number;
@@ -86,14 +89,14 @@ export class Team {
   readonly #control: Int32Array;
   readonly #ground: Ground;
   readonly #options: TeamOptions;
-  readonly #depth: BufferDepth;
+  readonly #model: Model;
   readonly #helpers: Invited[] = [];
   #round = 0;
 
   /** @param before what a team whose search is over has handed over */
   constructor(model: Model, options: TeamOptions, before?: Ground) {
-    const { linked, encoding, code } = model;
-    this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, linked.marks?.lines.length ?? 0);
+    const { encoding, code } = model;
+    this.shared = makeShared(MEMBERS_MAX, code.sometimes.length, encoding.notes);
     this.#ground = makeGround(model, options.storage, options.memoryMax, before);
     const generated = generate(model, this.#ground, 0);
     const { words } = encoding;
@@ -107,7 +110,7 @@ export class Team {
     this.owner = new Member(model, { generated, store, edges: this.edges.writer, shared, number: 0, statesMax });
     this.#control = this.shared.control;
     this.#options = options;
-    this.#depth = linked.depth;
+    this.#model = model;
   }
 
   /** How many work on the larger levels. */
@@ -188,8 +191,10 @@ export class Team {
       if (this.members === MEMBERS_MAX) return;
       const { statesMax } = this.#options;
       const number = this.members;
-      const [depth, round] = [this.#depth, this.#control[WORD.round]];
-      const welcome = { depth, shared: this.shared, ground: this.#ground, number, round, statesMax };
+      const { linked, expectation } = this.#model;
+      const round = this.#control[WORD.round];
+      const model = { depth: linked.depth, ...(expectation && { expectation }) };
+      const welcome = { ...model, shared: this.shared, ground: this.#ground, number, round, statesMax };
       this.#helpers.push({ helper, far: 0, pool: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }
@@ -222,14 +227,15 @@ export class Team {
 
 /**
  * Helps with a search until it is over.
- * @param model the same as the owner's
+ * @param whole the same as the owner's, whatever its states have room for
  * @param first the first invitation
  * @param receive gives the next that was sent, if there is one
  */
-export function help(model: Model, first: Invitation, receive: () => Invitation | undefined): void {
+export function help(whole: Model, first: Invitation, receive: () => Invitation | undefined): void {
   const { welcome } = first;
   assert(welcome !== undefined, 'a helper is not welcomed');
-  const { shared, ground, number, statesMax } = welcome;
+  const { shared, ground, number, statesMax, expectation } = welcome;
+  const model = expectation ? narrowed(whole, expectation) : whole;
   const { storage } = ground;
   const { control } = shared;
   const generated = generate(model, ground, number);
