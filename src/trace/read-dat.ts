@@ -91,9 +91,9 @@ export class DatReader {
     return file && new DatReader(file, chooseBuffer(file, options.buffer), options);
   }
 
-  /** Bytes of events in the file. */
+  /** Bytes of events in the file, unpacked; of a compressed one that is a guess. */
   get size(): number {
-    return this.usable.reduce((sum, { size }) => sum + size, 0) * (this.buffer?.compressed ? PACKED : 1);
+    return bytesIn(this.usable, this.file.source.size) * (this.buffer?.compressed ? PACKED : 1);
   }
 
   /** Cuts what there is into slices with these shares of it; undefined where it has to be read in one piece. */
@@ -227,9 +227,12 @@ const PACKED = 10;
 
 /** About as many events as there can be: memory that stays unwritten costs nothing, growing costs a copy. */
 function roomFor(areas: readonly CpuArea[], { compressed }: DatBuffer, fileSize: number): number {
-  const bytes = areas.reduce((sum, { offset, size }) => sum + Math.min(size, fileSize - offset), 0);
-  return Math.floor(bytes / (compressed ? 4 : 24));
+  return Math.floor(bytesIn(areas, fileSize) / (compressed ? 4 : 24));
 }
+
+/** What a file has of areas, whatever they claim. */
+const bytesIn = (areas: readonly CpuArea[], fileSize: number): number =>
+  areas.reduce((sum, { offset, size }) => sum + Math.min(size, fileSize - offset), 0);
 
 /** The areas that hold data, each byte of the file in one of them only. */
 function usableAreas(file: DatFile, buffer: DatBuffer): CpuArea[] {
