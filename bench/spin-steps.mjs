@@ -51,7 +51,10 @@ function tables(linked) {
 }
 
 function driver({ tasks, never, finally: last }, { encoding, initial }, alternatives) {
-  const pc = (task) => `(n[${encoding.tasks[task].word}] & ${2 ** encoding.tasks[task].pcBits - 1})`;
+  const pc = (task) => {
+    const { word, shift, pcBits } = encoding.tasks[task];
+    return `((u)n[${word}] >> ${shift} & ${2 ** pcBits - 1})`;
+  };
   const list = tasks.map(({ points }, task) => {
     const names = points.map((_, at) => (at === 0 ? '0' : `step_${task}_${at}`));
     return `static int (*const steps_${task}[])(int *) = { ${names.join(', ')} };`;
