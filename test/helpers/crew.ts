@@ -20,7 +20,7 @@ const { parentPort, receiveMessageOnPort } = require('node:worker_threads');
   parentPort.on('message', ({ job, options, port }) => {
     const model = modelOf(workspace, job, options);
     port.once('message', (first) => {
-      helpWith(workspace, model, first, () => receiveMessageOnPort(port)?.message);
+      helpWith(model, first, () => receiveMessageOnPort(port)?.message);
       port.close();
     });
     parentPort.postMessage('ready');
