@@ -113,11 +113,17 @@ export function encode(linked: LinkedScenario, symmetry: Symmetry = NO_SYMMETRY,
   };
 }
 
-/** @param proven what is assigned, within its type */
+/** Bits that are given without a look at what is expected: to begin anew costs more than they do. */
+const FREE_BITS = 4;
+
+/**
+ * What is expected has a bit to spare, be it for a sign.
+ * @param proven what is assigned, within its type
+ */
 function keptOf(proven: Range, expectation: Range | undefined, expected: Expected[], which: Expected): Kept {
   const wanted = expectation ? intersect(expectation, proven) : proven;
-  const bits = Math.min(bitsFor(wanted), bitsFor(proven));
-  const signed = wanted.low < 0;
+  const bits = Math.min(Math.max(FREE_BITS, bitsFor(wanted) + 1), bitsFor(proven));
+  const signed = proven.low < 0;
   const range = signed ? { low: -(2 ** (bits - 1)), high: 2 ** (bits - 1) - 1 } : { low: 0, high: 2 ** bits - 1 };
   if (isWithin(proven, range)) return { range, bits, signed, note: undefined };
   return { range, bits, signed, note: expected.push(which) - 1 };
@@ -149,7 +155,7 @@ function blockOf(
     const { type } = graph.locals[local];
     assert(type.kind !== 'closure' && type.kind !== 'text', `a local of kind ${type.kind} is live`);
     const proven = alike.map((other) => linked.tasks[other].ranges[local]).reduce(union);
-    const wanted = alike.map((other) => expectation?.locals[other][local]);
+    const wanted = alike.map((other) => expectation?.locals[other]?.[local]);
     const range = wanted.reduce((a, b) => a && b && union(a, b));
     const made = keptOf(intersect(proven, rangeOfType(type, linked.layout)), range, expected, { task, local });
     kept.set(local, made);

@@ -18,6 +18,9 @@ const ON_RUNS = 1 << 13;
 /** What a local may be of which no value was met. */
 const UNMET: Range = { low: 0, high: 15 };
 
+/** Nothing is expected: there is room for all that is possible. */
+export const ALL: Expectation = { columns: {}, locals: [] };
+
 /** @returns whether states could be smaller than they are */
 export function canNarrow({ linked, symmetry, encoding }: Model): boolean {
   const zero: Range = { low: 0, high: 0 };
@@ -116,20 +119,17 @@ function nextOf(expander: Expander, state: Int32Array): boolean {
   }
 }
 
-/** @param misfits positions in `expected` of what did not fit. @returns an expectation with twice the bits for these */
-export function widened(expectation: Expectation, encoding: Encoding, misfits: readonly number[]): Expectation {
-  const wider = structuredClone(expectation);
-  const doubled = (bits: number): Range => {
-    const next = Math.min(32, Math.max(bits + 2, bits * 2));
-    return { low: -(2 ** (next - 1)), high: Math.min(2 ** next - 1, 0x7fffffff) };
-  };
+/**
+ * @param misfits positions in `expected` of what did not fit
+ * @returns an expectation that says nothing of these columns; nor of any local once one did not fit, since others would follow
+ */
+export function widened(expectation: Expectation, { expected }: Encoding, misfits: readonly number[]): Expectation {
+  const columns = { ...expectation.columns };
+  let { locals } = expectation;
   for (const at of misfits) {
-    const what = encoding.expected[at];
-    if ('column' in what) wider.columns[what.column] = doubled(encoding.columns.get(what.column)?.bits ?? 1);
-    else {
-      const slot = encoding.tasks[what.task].slots.flat().find(({ local }) => local === what.local);
-      wider.locals[what.task][what.local] = doubled(slot?.bits ?? 1);
-    }
+    const what = expected[at];
+    if ('column' in what) delete columns[what.column];
+    else locals = [];
   }
-  return wider;
+  return { columns, locals };
 }
