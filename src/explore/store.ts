@@ -225,6 +225,7 @@ export class Store {
   restore({ count, index, fresh }: Batch): boolean {
     const { memory, places } = this.#generated;
     const given = index.slice(0, count);
+    for (let k = 0; k < count; k++) memory[places.pending + k] = k;
     this.#generated.claim(count);
     for (let i = 0; i < memory[places.freshCount]; i++) memory[memory[places.claimed + i] + 1] = 1 + given[fresh[i]];
     this.#frontier?.skip(Atomics.add(this.#control, WORD.states, count) + count);
