@@ -255,7 +255,9 @@ export class Store {
     const { memory, places } = this.#generated;
     for (let k = 0; k < count; k++) {
       while (index[k] === UNPUBLISHED) {
-        while (Atomics.load(memory, memory[places.slot + k] + 1) <= 0);
+        while (Atomics.load(memory, memory[places.slot + k] + 1) <= 0) {
+          assert(Atomics.load(this.#control, WORD.failed) === 0, 'another member cannot go on');
+        }
         if (this.#generated.find(k) !== 0 || index[k] >= 0) continue;
         // another state with the same tag: this one is new after all, and goes where there is room for it
         const i = this.freshCount++;
