@@ -12,7 +12,6 @@ import { fileURLToPath } from 'node:url';
 import { flagsOf, promelaOf, scenarioOf } from './protocols/instance.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const cli = here('../dist/cli/main.js');
 const depthMax = 4_000_000;
 const megabytesMax = 12_000;
 
@@ -123,29 +122,6 @@ function refzero(name, options) {
   };
 }
 
-/** The whole command on two threads, less what a run takes that stops at its first state: for large searches only. */
-function refzeroTogether(name) {
-  return (folder, { protocol, sizes }) => {
-    const file = join(folder, `${protocol}.ts`);
-    writeFileSync(file, scenarioOf(protocol, sizes));
-    const flags = ['check', file, '-k', 'v7.3', '--json', '--no-reductions', '--threads', '2'];
-    const search = (...more) => timed(folder, process.execPath, [cli, ...flags, ...more]);
-    const starts = Array.from({ length: 3 }, () => search('--states-max', '1')).sort((a, b) => a.wall - b.wall);
-    const start = starts[1];
-    return {
-      name,
-      build: start.wall,
-      run: () => {
-        const { stdout, wall, cpu, rss } = search();
-        const [{ result }] = JSON.parse(stdout).outcomes;
-        const { states, transitions } = result;
-        const verdict = result.violation?.name ?? result.verdict;
-        return { wall: wall - start.wall, cpu: cpu - start.cpu, rss: rss - start.rss, states, transitions, verdict };
-      },
-    };
-  };
-}
-
 /**
  * name -> how a racer is made of a folder and a race; `isExact`: it visits every state, so that its counts are Spin's.
  * `isFor`: the protocols that it knows; `from`: the least states that it is worth.
@@ -164,7 +140,12 @@ export const racers = [
       ]
     : []),
   { name: 'refzero', isExact: true, make: refzero('refzero', { noReductions: true }) },
-  { name: 'refzero, 2 workers', isExact: true, from: 1e6, make: refzeroTogether('refzero, 2 workers') },
+  {
+    name: 'refzero, 2 workers',
+    isExact: true,
+    from: 1e6,
+    make: refzero('refzero, 2 workers', { noReductions: true, threads: 2 }),
+  },
   {
     name: 'refzero, fingerprints',
     isExact: true,

@@ -4,13 +4,15 @@
  * every level, however small, so that they get in each other's way as often as can be.
  */
 import { tmpdir } from 'node:os';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CheckOptions, Job } from '../src/app/check-data.js';
 import { type JobOptions, modelOf } from '../src/app/check-job.js';
 import { isSearch, plan } from '../src/app/check-plan.js';
 import { FileSpill } from '../src/app/spill.js';
 import { openWorkspace } from '../src/app/workspace.js';
-import { check, type SearchOptions } from '../src/explore/check.js';
+import { InternalError } from '../src/base/assert.js';
+import { InputError } from '../src/base/diagnostic.js';
+import { check, help, type Invitation, type Model, type SearchOptions } from '../src/explore/check.js';
 import type { CheckResult } from '../src/explore/verdict.js';
 import { Crew } from './helpers/crew.js';
 
@@ -33,7 +35,7 @@ async function together(job: Job, options: JobOptions, search: SearchOptions = {
   const result = check(modelOf(workspace, job, options), {
     ...search,
     meetFrom: 1,
-    newcomers: () => helpers.splice(0),
+    helpers: (known) => helpers.slice(known),
     onProgress: (progress) => {
       threads = progress.threads;
     },
@@ -82,15 +84,30 @@ describe('three threads find what one finds', () => {
     check(model);
     const helpers = await crew.ready(job, options);
     const shared = modelOf(workspace, job, options);
-    check(shared, { meetFrom: 1, newcomers: () => helpers.splice(0) });
+    check(shared, { meetFrom: 1, helpers: (known) => helpers.slice(known) });
     expect(shared.code.hits).toEqual(model.code.hits);
+  });
+
+  it('and what one cannot go on with ends the search', () => {
+    const job: Job = { scenario: 'teardown-fault', kernel: 'v7.3' };
+    const failing = (send: (invitation: Invitation) => void) => () =>
+      check(modelOf(workspace, job, PLAIN), { meetFrom: 1, helpers: (known) => (known === 0 ? [{ send }] : []) });
+    const broken = {} as Model;
+    expect(failing((invitation) => help(broken, invitation, () => undefined))).toThrow(InternalError);
+    const wrong = new InputError({ code: 'RZ2100', message: 'a loop without end', hint: 'end it' });
+    const thrown = vi.fn(() => {
+      throw wrong;
+    });
+    const model = Object.defineProperty({} as Model, 'collapse', { get: thrown, enumerable: true });
+    expect(failing((invitation) => help(model, invitation, () => undefined))).toThrow(wrong);
+    expect(thrown).toHaveBeenCalledOnce();
   });
 
   it('and none stores more than it may', async () => {
     const job: Job = { scenario: 'dax-truncate-dma', kernel: 'v7.3' };
     const { verdict, states, bound } = await together(job, PLAIN, { statesMax: 10_000 });
     expect({ verdict, states, bound }).toEqual({ verdict: 'inconclusive', states: 10_000, bound: 'states' });
-    const memory = await together(job, PLAIN, { storage: 'exact', memoryMax: 20 * 2 ** 20 });
+    const memory = await together(job, PLAIN, { storage: 'exact', memoryMax: 10 * 2 ** 20 });
     expect(memory).toMatchObject({ verdict: 'inconclusive', bound: 'memory' });
   });
 });

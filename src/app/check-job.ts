@@ -19,8 +19,8 @@ export interface JobHooks {
   /** asked now and then; true ends the search */
   shouldStop?(): boolean;
   onProgress?(progress: Omit<JobProgress, 'job'>): void;
-  /** threads that have come to help since it was last asked */
-  newcomers?(): Helper[];
+  /** @returns the threads that help, but for the first `known` */
+  helpers?(known: number): Helper[];
 }
 
 /** What of the command line a search depends on. */
@@ -109,7 +109,7 @@ export function runProgram(compiled: CompiledScenario, job: Job, options: JobOpt
       return since(searchBegin) >= (options.secondsMax ?? Number.POSITIVE_INFINITY) ? 'time' : undefined;
     },
     onProgress: ({ transitions: _, ...progress }) => hooks.onProgress?.({ ...progress, seconds: since(searchBegin) }),
-    ...(hooks.newcomers && { newcomers: hooks.newcomers }),
+    ...(hooks.helpers && { helpers: hooks.helpers }),
     ...resumed(model),
     ...(file !== undefined && {
       save: (border, write) => {
@@ -141,13 +141,19 @@ function kept(file: string, save: () => void): Done['checkpoint'] {
 }
 
 /**
- * Helps another thread with a search until that is over.
- * @param model what is searched, built in this thread
- * @param first the owner's first invitation; `receive` gives the next that has come, if there is one
- * @throws InputError as runProgram does
+ * Helps other threads with searches of a job, one after another.
+ * @param model of the job, built in this thread
+ * @returns what takes an invitation that has come, and helps until that search is over; `receive` gives the next that has come,
+ *   if there is one. What goes wrong is told by the search.
  */
-export function helpWith(model: Model, first: Invitation, receive: () => Invitation | undefined): void {
-  withWidthHints(model.linked.compiled, () => help(model, first, receive));
+export function helperOf(model: Model, options: JobOptions) {
+  let built = model;
+  return (first: Invitation, receive: () => Invitation | undefined): void => {
+    // the model that is searched is one with store buffers of another size, perhaps
+    const { depth } = first.welcome ?? built.linked;
+    if (depth !== built.linked.depth) built = modelOfProgram(model.linked.compiled, options, depth);
+    help(built, first, receive);
+  };
 }
 
 function exploredBy({ linked: { layout, compiled } }: Model): Explored {

@@ -11,7 +11,7 @@ import type { CompiledScenario } from '../compiler/api.js';
 import type { Helper, Invitation } from '../explore/check.js';
 import { DEPTHS } from '../explore/memory-order.js';
 import type { FromWorker, ToWorker, WorkerData } from './check-data.js';
-import { helpWith, modelOfProgram, runProgram } from './check-job.js';
+import { helperOf, modelOfProgram, runProgram } from './check-job.js';
 
 const PROGRESS_MS = 100;
 
@@ -19,7 +19,7 @@ assert(parentPort !== null, 'check-worker.ts is a worker thread');
 const port = parentPort;
 const { options, stop } = workerData as WorkerData;
 const stopFlag = new Int32Array(stop);
-/** the ways to those who came to help with the job that is running */
+/** the ways to those who help with the job that is running */
 const helpers: MessagePort[] = [];
 
 function say(message: FromWorker, handed: MessagePort[] = []): void {
@@ -49,7 +49,7 @@ function search({ job, compiled, seconds, memoryMax }: ToWorker & { kind: 'job' 
       last = performance.now();
       say({ kind: 'progress', progress });
     },
-    newcomers,
+    helpers: helpersAfter,
   };
   const done = runProgram(compiled, job, { ...options, memoryMax }, hooks);
   for (const helper of helpers.splice(0)) helper.close();
@@ -57,30 +57,21 @@ function search({ job, compiled, seconds, memoryMax }: ToWorker & { kind: 'job' 
 }
 
 /** A search lets no message in: they are asked for. */
-function newcomers(): Helper[] {
-  const come: Helper[] = [];
+function helpersAfter(known: number): Helper[] {
   for (let next = receiveMessageOnPort(port); next; next = receiveMessageOnPort(port)) {
     const message: ToWorker = next.message;
     assert(message.kind === 'helper', 'a thread that searches is told something else');
     helpers.push(message.port);
-    come.push({ send: (invitation) => message.port.postMessage(invitation) });
   }
-  return come;
+  return helpers.slice(known).map((way) => ({ send: (invitation) => way.postMessage(invitation) }));
 }
 
 /** Ready means that the model is built: who is invited is waited for. */
 function getReadyToHelp(compiled: CompiledScenario): void {
   const model = modelOfProgram(compiled, options, DEPTHS[options.memory ?? 'sc'][0]);
+  const help = helperOf(model, options);
   const { port1: owner, port2: here } = new MessageChannel();
-  here.once('message', (first: Invitation) =>
-    sayingErrors(() => {
-      // the model that is searched is one with store buffers of another size, perhaps
-      const depth = first.welcome?.depth;
-      const same = depth === model.linked.depth ? model : modelOfProgram(compiled, options, depth);
-      helpWith(same, first, () => receiveMessageOnPort(here)?.message);
-      here.close();
-    }),
-  );
+  here.on('message', (first: Invitation) => sayingErrors(() => help(first, () => receiveMessageOnPort(here)?.message)));
   here.once('close', () => say({ kind: 'idle' }));
   say({ kind: 'can help', port: owner }, [owner]);
 }

@@ -113,9 +113,9 @@ function searched(model: Model, options: SearchOptions): Searched {
   const { collapse, ...kept } = model;
   const first = searchNarrowly(model, options);
   if (!collapse || !first.result.found) return { ...first, model, packed: first.model, isShortest: true };
-  // who helps has the other model, and what was put down is of the other graph
-  const { newcomers: _, resume: __, save: ___, ...alone } = options;
-  const nearest = searchNarrowly(kept, alone);
+  // what was put down is of the other graph
+  const { resume: _, save: __, ...anew } = options;
+  const nearest = searchNarrowly(kept, anew);
   return nearest.result.found
     ? { ...nearest, model: kept, packed: nearest.model, isShortest: true }
     : { ...first, model, packed: first.model, isShortest: false };

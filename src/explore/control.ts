@@ -25,6 +25,8 @@ export const WORD = {
   atWork: 8,
   /** members that wait for room in the middle of a block */
   paused: 9,
+  /** 1 once a member cannot go on, 2 once Shared.failure says why */
+  failed: 10,
 } as const;
 
 /** low bits of WORD.round */
@@ -55,7 +57,12 @@ export interface Shared {
    * (edges.ts, edge-log.ts)
    */
   chunks: Int32Array;
+  /** what is wrong, as text: how many units, then these (failure.ts) */
+  failure: Uint16Array;
 }
+
+/** Most units of a text that says what is wrong. */
+export const FAILURE_MAX = 1 << 13;
 
 /** @param members how many there may be */
 export function makeShared(members: number, sometimes: number, notes: number): Shared {
@@ -66,5 +73,6 @@ export function makeShared(members: number, sometimes: number, notes: number): S
     met: new Uint8Array(new SharedArrayBuffer(sometimes)),
     hits: new Uint8Array(new SharedArrayBuffer(notes)),
     chunks: new Int32Array(new SharedArrayBuffer(CHUNKS_MAX * 8)),
+    failure: new Uint16Array(new SharedArrayBuffer(2 + FAILURE_MAX * 2)),
   };
 }

@@ -53,8 +53,8 @@ export interface SearchOptions {
   resume?: { border: Border; source: Source };
   /** gets what it takes to go on another time, where the search is stopped; `write` fills a sink */
   save?(border: Border, write: (sink: Sink) => void): void;
-  /** threads that have come to help since it was last asked */
-  newcomers?(): Helper[];
+  /** @returns the threads that help, but for the first `known`; they stay when a search begins anew */
+  helpers?(known: number): Helper[];
   /** only levels of so many states are worked on together */
   meetFrom?: number;
   /** from so many states on the search ends to begin anew with smaller ones, if they can be (narrow.ts); never if absent */
@@ -127,7 +127,7 @@ class Search {
 
   /** @param before what one that is over has handed over */
   constructor(model: Model, options: SearchOptions, before?: Ground) {
-    const { storage = 'exact', spill, newcomers, meetFrom } = options;
+    const { storage = 'exact', spill, helpers, meetFrom } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
@@ -137,7 +137,7 @@ class Search {
       statesMax: this.#statesMax,
       memoryMax: this.#memoryMax,
       ...(spill && { spill }),
-      ...(newcomers && { newcomers }),
+      ...(helpers && { helpers }),
       ...(meetFrom !== undefined && { meetFrom }),
     };
     this.#team = new Team(model, teamOptions, before);

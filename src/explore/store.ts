@@ -225,6 +225,7 @@ export class Store {
   restore({ count, index, fresh }: Batch): boolean {
     const { memory, places } = this.#generated;
     const given = index.slice(0, count);
+    for (let k = 0; k < count; k++) memory[places.pending + k] = k;
     this.#generated.claim(count);
     for (let i = 0; i < memory[places.freshCount]; i++) memory[memory[places.claimed + i] + 1] = 1 + given[fresh[i]];
     this.#frontier?.skip(Atomics.add(this.#control, WORD.states, count) + count);
@@ -254,7 +255,9 @@ export class Store {
     const { memory, places } = this.#generated;
     for (let k = 0; k < count; k++) {
       while (index[k] === UNPUBLISHED) {
-        while (Atomics.load(memory, memory[places.slot + k] + 1) <= 0);
+        while (Atomics.load(memory, memory[places.slot + k] + 1) <= 0) {
+          assert(Atomics.load(this.#control, WORD.failed) === 0, 'another member cannot go on');
+        }
         if (this.#generated.find(k) !== 0 || index[k] >= 0) continue;
         // another state with the same tag: this one is new after all, and goes where there is room for it
         const i = this.freshCount++;

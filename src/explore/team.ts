@@ -7,12 +7,12 @@
  * Not here: the work (member.ts); threads and messages, which src/app lends.
  */
 
-import { assert } from '../base/assert.js';
 import type { BufferDepth } from '../compiler/link.js';
 import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { EdgeLog } from './edge-log.js';
 import { EdgeWriter } from './edges.js';
 import type { Expectation } from './encode.js';
+import { fail, failureOf } from './failure.js';
 import { Frontier } from './frontier.js';
 import { type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, takeReport } from './member.js';
@@ -34,6 +34,8 @@ interface Welcome {
   depth: BufferDepth;
   /** what values its states have room for */
   expectation?: Expectation;
+  /** whether steps that nobody can see are taken at once in it */
+  isCollapsed: boolean;
   shared: Shared;
   ground: Ground;
   number: number;
@@ -52,8 +54,8 @@ export interface TeamOptions {
   memoryMax: number;
   /** where that goes which is written once; absent: nowhere */
   spill?: Spill;
-  /** @returns the helpers that came since it was last asked */
-  newcomers?(): Helper[];
+  /** @returns the threads that help, but for the first `known` */
+  helpers?(known: number): Helper[];
   /** levels with fewer states than this are not worth a meeting */
   meetFrom?: number;
 }
@@ -136,8 +138,16 @@ export class Team {
     Atomics.store(this.#control, WORD.stop, 1);
   }
 
+  /** @throws InputError, InternalError what a helper could not go on with */
   get isStopped(): boolean {
-    return Atomics.load(this.#control, WORD.stop) !== 0;
+    if (Atomics.load(this.#control, WORD.stop) === 0) return false;
+    this.#throwFailure();
+    return true;
+  }
+
+  #throwFailure(): void {
+    const failure = failureOf(this.shared);
+    if (failure) throw failure;
   }
 
   /** Looks at all states from `begin` to `end`, unless it is stopped or there is no room. @throws SpillError */
@@ -182,18 +192,21 @@ export class Team {
   disband(): void {
     this.store.close();
     this.edges.close();
+    // where the owner could not go on, they may be at work still
+    this.stop();
+    Atomics.store(this.#control, WORD.failed, 1);
     Atomics.store(this.#control, WORD.round, OVER);
     Atomics.notify(this.#control, WORD.round);
   }
 
   #welcome(): void {
-    for (const helper of this.#options.newcomers?.() ?? []) {
+    for (const helper of this.#options.helpers?.(this.#helpers.length) ?? []) {
       if (this.members === MEMBERS_MAX) return;
       const { statesMax } = this.#options;
       const number = this.members;
-      const { linked, expectation } = this.#model;
+      const { linked, expectation, collapse } = this.#model;
       const round = this.#control[WORD.round];
-      const model = { depth: linked.depth, ...(expectation && { expectation }) };
+      const model = { depth: linked.depth, ...(expectation && { expectation }), isCollapsed: collapse !== undefined };
       const welcome = { ...model, shared: this.shared, ground: this.#ground, number, round, statesMax };
       this.#helpers.push({ helper, far: 0, pool: 0 });
       this.#send(this.#helpers[number - 1], welcome);
@@ -220,22 +233,34 @@ export class Team {
     for (;;) {
       const atWork = Atomics.load(this.#control, WORD.atWork);
       if (atWork === 0) return;
+      this.#throwFailure();
       if (Atomics.wait(this.#control, WORD.atWork, atWork, WAIT_MS) === 'timed-out') lookUp();
     }
   }
 }
 
 /**
- * Helps with a search until it is over.
- * @param whole the same as the owner's, whatever its states have room for
+ * Helps with a search until it is over. What goes wrong ends the search: its owner tells it.
+ * @param whole the same as the owner's, whatever its states have room for, with all reductions
  * @param first the first invitation
  * @param receive gives the next that was sent, if there is one
  */
 export function help(whole: Model, first: Invitation, receive: () => Invitation | undefined): void {
   const { welcome } = first;
-  assert(welcome !== undefined, 'a helper is not welcomed');
-  const { shared, ground, number, statesMax, expectation } = welcome;
-  const model = expectation ? narrowed(whole, expectation) : whole;
+  // the search was over before this was heard
+  if (!welcome) return;
+  try {
+    takePart(whole, first, welcome, receive);
+  } catch (error) {
+    fail(welcome.shared, error);
+  }
+}
+
+function takePart(whole: Model, first: Invitation, welcome: Welcome, receive: () => Invitation | undefined): void {
+  const { shared, ground, number, statesMax, expectation, isCollapsed } = welcome;
+  const { collapse: _, ...kept } = whole;
+  const asOwner = isCollapsed ? whole : kept;
+  const model = expectation ? narrowed(asOwner, expectation) : asOwner;
   const { storage } = ground;
   const { control } = shared;
   const generated = generate(model, ground, number);

@@ -14,15 +14,12 @@ const built = (file: string) => pathToFileURL(join(ROOT, 'dist/app', file)).href
 const THREAD = `
 const { parentPort, receiveMessageOnPort } = require('node:worker_threads');
 (async () => {
-  const { helpWith, modelOf } = await import('${built('check-job.js')}');
+  const { helperOf, modelOf } = await import('${built('check-job.js')}');
   const { openWorkspace } = await import('${built('workspace.js')}');
   const workspace = await openWorkspace();
   parentPort.on('message', ({ job, options, port }) => {
-    const model = modelOf(workspace, job, options);
-    port.once('message', (first) => {
-      helpWith(model, first, () => receiveMessageOnPort(port)?.message);
-      port.close();
-    });
+    const help = helperOf(modelOf(workspace, job, options), options);
+    port.on('message', (first) => help(first, () => receiveMessageOnPort(port)?.message));
     parentPort.postMessage('ready');
   });
   parentPort.postMessage('ready');
@@ -39,7 +36,7 @@ export class Crew {
     return new Crew(threads);
   }
 
-  /** @returns once they have compiled the job, the ways to them; for one search */
+  /** @returns once they have compiled the job, the ways to them */
   async ready(job: Job, options: JobOptions): Promise<Helper[]> {
     return Promise.all(
       this.threads.map(async (thread) => {
