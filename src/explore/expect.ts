@@ -42,9 +42,10 @@ export function expectationOf(model: Model, store: Store, expander: Expander): E
     met.add(store.segment(index), store.offset(index));
   }
   walk(model, expander, met);
-  const [exact, spare] = [met.expectation(0), met.expectation(1)];
-  // what one more takes no more words for costs nothing
-  return wordsOf(model, spare) > wordsOf(model, exact) ? exact : spare;
+  const exact = met.expectation({ isSpare: false, factor: 1 });
+  // what takes no more words costs nothing; of a local values may be met only between steps that are taken at once
+  const roomy = [2, 1].map((factor) => met.expectation({ isSpare: true, factor }));
+  return roomy.find((each) => wordsOf(model, each) === wordsOf(model, exact)) ?? exact;
 }
 
 /** Bits of a state that hold a value, and which one. */
@@ -114,16 +115,20 @@ class Met {
     }
   }
 
-  /** @param spare how much more than what was met is expected of what more than a bit was met of */
-  expectation(spare: number): Expectation {
-    const rangeOf = (value: number): Range => {
-      const [low, high] = [this.#least[value], this.#most[value]];
-      if (low > high) return UNMET;
-      return high > 1 ? { low, high: high + spare } : { low, high };
+  /**
+   * @param isSpare whether one more than what was met is expected, where that was more than a bit
+   * @param factor how many times the most of a local is expected of it, and one more
+   */
+  expectation({ isSpare, factor }: { isSpare: boolean; factor: number }): Expectation {
+    const ranges = <K extends string | number>(values: Map<K, number>, times: number): Record<K, Range> => {
+      const rangeOf = (value: number): Range => {
+        const [low, high] = [this.#least[value], this.#most[value]];
+        if (low > high) return UNMET;
+        return { low, high: isSpare && (high > 1 || times > 1) ? high * times + 1 : high };
+      };
+      return Object.fromEntries([...values].map(([key, value]) => [key, rangeOf(value)])) as Record<K, Range>;
     };
-    const ranges = <K extends string | number>(values: Map<K, number>): Record<K, Range> =>
-      Object.fromEntries([...values].map(([key, value]) => [key, rangeOf(value)])) as Record<K, Range>;
-    return { columns: ranges(this.#columns), locals: this.#locals.map(ranges) };
+    return { columns: ranges(this.#columns, 1), locals: this.#locals.map((values) => ranges(values, factor)) };
   }
 }
 

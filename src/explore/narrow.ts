@@ -11,7 +11,7 @@ import { type Model, narrowed } from './model.js';
 import { type SearchOptions, type SearchResult, search } from './search.js';
 
 /** States from which on it pays: before, a search is over sooner than code for other states is made. */
-const NARROW_FROM = 1 << 15;
+const NARROW_FROM = 1 << 13;
 
 /** @returns the result, and the model whose states it is about */
 export function searchNarrowly(model: Model, options: SearchOptions): { result: SearchResult; model: Model } {
