@@ -6,9 +6,10 @@
  * What is in a chunk, and who writes it: edges.ts. Everything here is between rounds, while no member is at work.
  */
 import { assert } from '../base/assert.js';
-import { Bits } from './bits.js';
+import type { Bits } from './bits.js';
 import { CHUNKS_MAX, type Shared, WORD } from './control.js';
 import { CHUNK, CHUNK_LEFT, EdgeWriter } from './edges.js';
+import { ending } from './ending.js';
 import type { Spill, SpillFile } from './spill.js';
 
 /** A record: its targets are the words from `first` to `end`. */
@@ -198,72 +199,13 @@ export class EdgeLog {
   }
 
   /**
-   * Sweeps over the states, from the last to the first and back, until nothing changes: most ways to an end go up.
    * @param states how many there are, each with its record
    * @returns those from which a state without edges can be reached
    * @throws SpillError
    */
   ending(states: number): Bits {
-    const ends = new Bits(states);
-    const count = this.#control[WORD.edgeChunks];
-    const isOpen = new Uint8Array(count).fill(1);
-    for (let marked = 1, up = false; marked > 0; up = !up) {
-      marked = 0;
-      for (let i = 0; i < count; i++) {
-        const chunk = up ? i : count - 1 - i;
-        if (isOpen[chunk] === 0) continue;
-        const words = this.#load(chunk);
-        const swept = up ? sweepForward(words, ends) : sweepBackward(words, ends);
-        if (swept.left === 0) isOpen[chunk] = 0;
-        marked += swept.marked;
-      }
-    }
-    return ends;
+    return ending(states, this.#control[WORD.edgeChunks], (chunk) => this.#load(chunk));
   }
-}
-
-/** How many states of a chunk have been found to reach an end, and how many have not. */
-interface Swept {
-  marked: number;
-  left: number;
-}
-
-function sweepBackward(words: Int32Array, ends: Bits): Swept {
-  let [marked, left] = [0, 0];
-  let after = words.length;
-  let doesEnd = false;
-  for (let at = words.length - 1; at >= 0; at--) {
-    const word = words[at];
-    if (word >= 0) {
-      doesEnd ||= ends.has(word);
-      continue;
-    }
-    if (!ends.has(~word)) {
-      if (doesEnd || at + 1 === after) {
-        ends.add(~word);
-        marked++;
-      } else left++;
-    }
-    doesEnd = false;
-    after = at;
-  }
-  return { marked, left };
-}
-
-function sweepForward(words: Int32Array, ends: Bits): Swept {
-  let [marked, left] = [0, 0];
-  for (let at = 0; at < words.length; ) {
-    const state = ~words[at++];
-    const first = at;
-    let doesEnd = false;
-    for (; at < words.length && words[at] >= 0; at++) doesEnd ||= ends.has(words[at]);
-    if (ends.has(state)) continue;
-    if (doesEnd || at === first) {
-      ends.add(state);
-      marked++;
-    } else left++;
-  }
-  return { marked, left };
 }
 
 function firstIn(words: Int32Array): number {

@@ -6,15 +6,15 @@
  * Not here: what comes of it where others turn up (narrow.ts).
  */
 import { InputError } from '../base/diagnostic.js';
-import { NONE, type Range, union } from '../compiler/link-range.js';
-import { type ColumnPlace, type Encoding, type Expectation, elementsOf, encode } from './encode.js';
+import type { Range } from '../compiler/link-range.js';
+import { bitOf, type Encoding, type Expectation, elementsOf, encode, type LocalSlot } from './encode.js';
 import type { Expander } from './expand.js';
-import { type Model, pcOf, readElement, readSlot } from './model.js';
+import type { Model } from './model.js';
 import type { Store } from './store.js';
 
 /** States that are looked at: of those found, and on runs. */
 const FOUND = 1 << 13;
-const ON_RUNS = 1 << 13;
+const ON_RUNS = 1 << 11;
 /** What a local may be of which no value was met. */
 const UNMET: Range = { low: 0, high: 15 };
 
@@ -22,69 +22,124 @@ const UNMET: Range = { low: 0, high: 15 };
 export const ALL: Expectation = { columns: {}, locals: [] };
 
 /** @returns whether states could be smaller than they are */
-export function canNarrow({ linked, symmetry, encoding }: Model): boolean {
+export function canNarrow(model: Model): boolean {
+  const { linked, encoding } = model;
   const zero: Range = { low: 0, high: 0 };
   const columns = Object.fromEntries([...encoding.columns.keys()].map((name) => [name, zero]));
   const locals = linked.tasks.map(({ graph }) => Object.fromEntries(graph.locals.map((_, local) => [local, zero])));
-  return encode(linked, symmetry, { columns, locals }).words < encoding.words;
+  return wordsOf(model, { columns, locals }) < encoding.words;
+}
+
+function wordsOf({ linked, symmetry }: Model, expectation: Expectation): number {
+  return encode(linked, symmetry, expectation).words;
 }
 
 /** @param store of a search that has found some states; `expander` of the same takes further steps */
 export function expectationOf(model: Model, store: Store, expander: Expander): Expectation {
   const met = new Met(model);
-  met.add(model.initial);
+  met.add(model.initial, 0);
   // of fingerprints, the words of most states are gone
   const from = store.storage === 'exact' ? 0 : store.count;
   const step = Math.max(1, Math.floor((store.count - from) / FOUND));
   for (let index = from; index < store.count; index += step) {
-    const at = store.offset(index);
-    met.add(store.segment(index).subarray(at, at + store.words));
+    met.add(store.segment(index), store.offset(index));
   }
   walk(model, expander, met);
-  return met.expectation();
+  const exact = met.expectation({ isSpare: false, factor: 1 });
+  // what takes no more words costs nothing; of a local values may be met only between steps that are taken at once
+  const roomy = [2, 1].map((factor) => met.expectation({ isSpare: true, factor }));
+  return roomy.find((each) => wordsOf(model, each) === wordsOf(model, exact)) ?? exact;
+}
+
+/** Bits of a state that hold a value, and which one. */
+interface Field {
+  word: number;
+  /** by how much they are shifted to the left end of a word, and from there to the right one */
+  left: number;
+  right: number;
+  signed: boolean;
+  value: number;
 }
 
 /** The least and the greatest of each value, over some states. */
 class Met {
   readonly #model: Model;
-  readonly #columns: Map<string, Range>;
-  readonly #elements: { name: string; place: ColumnPlace; elements: number[] }[];
-  readonly #locals: Map<number, Range>[];
+  readonly #fields: Field[];
+  /** task -> pc -> of the locals that are live there */
+  readonly #slots: Field[][][];
+  readonly #least: number[] = [];
+  readonly #most: number[] = [];
+  readonly #columns = new Map<string, number>();
+  readonly #locals: Map<number, number>[];
 
   constructor(model: Model) {
     this.#model = model;
-    this.#elements = [...model.encoding.columns].map(([name, place]) => ({ name, place, elements: elementsOf(place) }));
-    this.#columns = new Map([...model.encoding.columns.keys()].map((name) => [name, NONE]));
-    this.#locals = model.encoding.tasks.map(
-      ({ slots }) => new Map(slots.flat().map(({ local }): [number, Range] => [local, NONE])),
+    const { columns, tasks } = model.encoding;
+    this.#fields = [...columns].flatMap(([name, place]) => {
+      const value = this.#newValue(this.#columns, name);
+      return elementsOf(place).map((element) => {
+        const bit = bitOf(place, element);
+        return fieldOf({ word: bit >>> 5, shift: bit & 31, ...place }, value);
+      });
+    });
+    this.#locals = tasks.map(() => new Map());
+    this.#slots = tasks.map(({ slots }, task) =>
+      slots.map((live) => live.map((slot) => fieldOf(slot, this.#newValue(this.#locals[task], slot.local)))),
     );
   }
 
-  add(state: Int32Array): void {
-    const { encoding } = this.#model;
-    for (const { name, place, elements } of this.#elements) {
-      for (const element of elements) this.#note(this.#columns, name, readElement(state, place, element));
+  #newValue<K>(known: Map<K, number>, key: K): number {
+    let value = known.get(key);
+    if (value === undefined) {
+      value = this.#least.push(Number.POSITIVE_INFINITY) - 1;
+      this.#most.push(Number.NEGATIVE_INFINITY);
+      known.set(key, value);
     }
-    encoding.tasks.forEach(({ slots }, task) => {
-      for (const slot of slots[pcOf(state, encoding, task)])
-        this.#note(this.#locals[task], slot.local, readSlot(state, slot));
-    });
+    return value;
   }
 
-  #note<K>(ranges: Map<K, Range>, key: K, value: number): void {
-    const { low, high } = ranges.get(key) ?? NONE;
-    if (value < low || value > high) ranges.set(key, union({ low, high }, { low: value, high: value }));
+  /** @param at where a state begins in `words` */
+  add(words: Int32Array, at: number): void {
+    const { tasks } = this.#model.encoding;
+    this.#note(words, at, this.#fields);
+    for (let task = 0; task < tasks.length; task++) {
+      const { word, shift, pcBits } = tasks[task];
+      this.#note(words, at, this.#slots[task][(words[at + word] >>> shift) & (2 ** pcBits - 1)]);
+    }
   }
 
-  expectation(): Expectation {
-    const known = (range: Range): Range => (range.low > range.high ? UNMET : range);
-    return {
-      columns: Object.fromEntries(this.#columns),
-      locals: this.#locals.map((ranges) =>
-        Object.fromEntries([...ranges].map(([local, range]) => [local, known(range)])),
-      ),
+  #note(words: Int32Array, at: number, fields: readonly Field[]): void {
+    for (let i = 0; i < fields.length; i++) {
+      const { word, left, right, signed, value } = fields[i];
+      const top = words[at + word] << left;
+      const met = signed ? top >> right : top >>> right;
+      if (met < this.#least[value]) this.#least[value] = met;
+      if (met > this.#most[value]) this.#most[value] = met;
+    }
+  }
+
+  /**
+   * @param isSpare whether one more than what was met is expected, where that was more than a bit
+   * @param factor how many times the most of a local is expected of it, and one more
+   */
+  expectation({ isSpare, factor }: { isSpare: boolean; factor: number }): Expectation {
+    const ranges = <K extends string | number>(values: Map<K, number>, times: number): Record<K, Range> => {
+      const rangeOf = (value: number): Range => {
+        const [low, high] = [this.#least[value], this.#most[value]];
+        if (low > high) return UNMET;
+        return { low, high: isSpare && (high > 1 || times > 1) ? high * times + 1 : high };
+      };
+      return Object.fromEntries([...values].map(([key, value]) => [key, rangeOf(value)])) as Record<K, Range>;
     };
+    return { columns: ranges(this.#columns, 1), locals: this.#locals.map((values) => ranges(values, factor)) };
   }
+}
+
+function fieldOf(
+  { word, shift, bits, signed }: Pick<LocalSlot, 'word' | 'shift' | 'bits' | 'signed'>,
+  value: number,
+): Field {
+  return { word, left: 32 - bits - shift, right: 32 - bits, signed, value };
 }
 
 /** Follows runs from the first state to where they end, each step one of those that are possible. */
@@ -102,7 +157,7 @@ function walk({ initial, encoding }: Model, expander: Expander, met: Met): void 
     else {
       const at = below(batch.count) * batch.stride;
       state = batch.words.slice(at, at + encoding.words);
-      met.add(state);
+      met.add(state, 0);
     }
   }
 }

@@ -12,8 +12,8 @@ import { type Model, narrowed } from './model.js';
 import { type SearchOptions, type SearchResult, search } from './search.js';
 
 /** States from which on it pays, at least and a step of the tasks: before, a search is over sooner than code is made anew. */
-const NARROW_FROM = 1 << 15;
-const NARROW_FROM_A_STEP = 1 << 11;
+const NARROW_FROM = 1 << 13;
+const NARROW_FROM_A_STEP = 1 << 10;
 
 /** How often a search begins anew for a value that does not fit; then there is room for all that is possible. */
 const PATIENCE = 3;
