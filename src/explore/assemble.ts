@@ -10,7 +10,7 @@
 import { assert } from '../base/assert.js';
 import type { Addresses } from './addresses.js';
 import { piecesOf } from './pieces.js';
-import { LEVELS, tokensOf, UNSIGNED } from './tokens.js';
+import { isNumber, OPERATORS, tokensOf, UNSIGNED } from './tokens.js';
 import { ATOMIC, I32, IMPORTED, NOTHING, OP, SIMD, signed, signed64, unsigned, type WasmFunction } from './wasm.js';
 
 type Assembled = Pick<WasmFunction, 'parameters' | 'locals' | 'code'>;
@@ -63,7 +63,7 @@ class Assembler {
   }
 
   #take(token: string): boolean {
-    if (this.#peek() !== token) return false;
+    if (this.#tokens[this.#at] !== token) return false;
     this.#at++;
     return true;
   }
@@ -83,11 +83,8 @@ class Assembler {
   }
 
   #local(name: string): number[] {
-    let id = this.#locals.get(name);
-    if (id === undefined) {
-      id = this.#locals.size;
-      this.#locals.set(name, id);
-    }
+    const id = this.#locals.get(name) ?? this.#locals.size;
+    this.#locals.set(name, id);
     return unsigned(id);
   }
 
@@ -275,7 +272,7 @@ class Assembler {
   // ---- expressions ----------------------------------------------------------------------------------------------------
 
   #expression(): void {
-    this.#shortcut('||', () => this.#shortcut('&&', () => this.#binary(0)));
+    this.#either();
     if (!this.#take('?')) return;
     this.#emit(OP.if, I32);
     this.#expression();
@@ -287,25 +284,33 @@ class Assembler {
   }
 
   /** Operands of `&&` or `||` are 0 or 1; what stands right is only looked at if need be. */
-  #shortcut(operator: '&&' | '||', operand: () => void): void {
-    operand();
-    while (this.#take(operator)) {
-      this.#emit(OP.if, I32);
-      if (operator === '||') this.#emit(OP.const, 1, OP.else);
-      operand();
-      if (operator === '&&') this.#emit(OP.else, OP.const, 0);
+  #either(): void {
+    this.#both();
+    while (this.#take('||')) {
+      this.#emit(OP.if, I32, OP.const, 1, OP.else);
+      this.#both();
       this.#emit(OP.end);
       this.#isUnsigned = false;
     }
   }
 
-  #binary(level: number): void {
-    if (level === LEVELS.length) {
-      this.#unary();
-      return;
+  #both(): void {
+    this.#binary(0);
+    while (this.#take('&&')) {
+      this.#emit(OP.if, I32);
+      this.#binary(0);
+      this.#emit(OP.else, OP.const, 0, OP.end);
+      this.#isUnsigned = false;
     }
-    this.#binary(level + 1);
-    for (let op = LEVELS[level][this.#peek()]; op !== undefined; op = LEVELS[level][this.#peek()]) {
+  }
+
+  /** @param least operators of lower levels are left to who asks */
+  #binary(least: number): void {
+    this.#unary();
+    for (;;) {
+      const operator = OPERATORS.get(this.#peek());
+      if (operator === undefined || operator.level < least) return;
+      const { op, level } = operator;
       this.#next();
       if (op === OP.shrU && this.#peek() === '0') {
         this.#next();
@@ -336,7 +341,7 @@ class Assembler {
       this.#unary();
       this.#emit(OP.const, ...signed(-1), OP.xor);
     } else if (token === '-') {
-      if (/^\d/.test(this.#peek())) {
+      if (isNumber(this.#peek())) {
         this.#constant(-Number(this.#next()));
       } else {
         this.#emit(OP.const, 0);
@@ -354,7 +359,7 @@ class Assembler {
     if (token === '(') {
       this.#expression();
       this.#expect(')');
-    } else if (/^\d/.test(token)) this.#constant(Number(token));
+    } else if (isNumber(token)) this.#constant(Number(token));
     else if (token === 'true' || token === 'false') this.#constant(token === 'true' ? 1 : 0);
     else if (token === 'Math') this.#multiplied();
     else if (this.#peek() === '(' || (token === 'K' && this.#peek(2) === '(')) this.#called(token);
@@ -472,13 +477,13 @@ class Assembler {
   /** Leaves what changes of an index, in bytes, if something does. @returns the rest */
   #index(): { constant: number; isChanging: boolean } {
     this.#expect('[');
-    if (/^\d/.test(this.#peek()) && this.#peek(1) === ']') {
+    if (isNumber(this.#peek()) && this.#peek(1) === ']') {
       const constant = Number(this.#next()) * 4;
       this.#next();
       return { constant, isChanging: false };
     }
     let constant = 0;
-    if (/^\d/.test(this.#peek()) && this.#peek(1) === '+') {
+    if (isNumber(this.#peek()) && this.#peek(1) === '+') {
       constant = Number(this.#next()) * 4;
       this.#next();
     }

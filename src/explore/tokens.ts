@@ -20,8 +20,7 @@ export function tokensOf(text: string): string[] {
   return tokens;
 }
 
-/** Binary operators from the loosest to the tightest; those of a row go from left to right. */
-export const LEVELS: readonly Readonly<Record<string, number>>[] = [
+const LEVELS: readonly Readonly<Record<string, number>>[] = [
   { '|': OP.or },
   { '^': OP.xor },
   { '&': OP.and },
@@ -31,6 +30,10 @@ export const LEVELS: readonly Readonly<Record<string, number>>[] = [
   { '+': OP.add, '-': OP.sub },
   { '*': OP.mul, '/': OP.divS, '%': OP.remS },
 ];
+/** Binary operators; one of a greater level binds tighter, those of the same go from left to right. */
+export const OPERATORS: ReadonlyMap<string, { op: number; level: number }> = new Map(
+  LEVELS.flatMap((row, level) => Object.entries(row).map(([sign, op]) => [sign, { op, level }] as const)),
+);
 /** What compares operands as unsigned instead. */
 export const UNSIGNED = new Map<number, number>([
   [OP.ltS, OP.ltU],
@@ -38,3 +41,8 @@ export const UNSIGNED = new Map<number, number>([
   [OP.leS, OP.leU],
   [OP.geS, OP.geU],
 ]);
+
+export function isNumber(token: string): boolean {
+  const first = token.charCodeAt(0);
+  return first >= 48 && first <= 57;
+}

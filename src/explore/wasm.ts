@@ -77,8 +77,9 @@ export const PAGES_MAX = 65536;
 
 /** @returns LEB128 of an unsigned number */
 export function unsigned(value: number): number[] {
-  const bytes: number[] = [];
   let rest = value >>> 0;
+  if (rest < 128) return [rest];
+  const bytes: number[] = [];
   do {
     const byte = rest & 127;
     rest >>>= 7;
