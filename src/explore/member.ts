@@ -40,6 +40,9 @@ export interface MemberParts {
   statesMax: number;
 }
 
+/** Each member takes one of so many parts of its due at a time. */
+const SHARES = 4;
+
 /** Words of a report: how many suspects, then three words for each. */
 const SUSPECTS_MAX = Math.floor((REPORT - 1) / 3);
 
@@ -53,6 +56,9 @@ export class Member {
   readonly #control: Int32Array;
   readonly #number: number;
   readonly #statesMax: number;
+  /** what this member has taken of the level, from its next block on */
+  #next = 0;
+  #taken = 0;
   /** the rest of the block, and the piece of it that is being worked on */
   #at = 0;
   #left = 0;
@@ -83,7 +89,7 @@ export class Member {
     const { met, hits } = this.#shared;
     this.judge.share(met);
     if (this.#isFilled) Atomics.sub(this.#control, WORD.paused, 1);
-    while (this.#takeBlock(beforeBlock)) {
+    while (this.#takeBlock(members, beforeBlock)) {
       if (this.#finishBlock(members)) continue;
       Atomics.add(this.#control, WORD.paused, 1);
       break;
@@ -114,15 +120,28 @@ export class Member {
     return this.#shared.reports[this.#number * REPORT] !== 0;
   }
 
-  #takeBlock(beforeBlock: (() => void) | undefined): boolean {
+  #takeBlock(members: number, beforeBlock: (() => void) | undefined): boolean {
     if (this.#left > 0) return true;
     beforeBlock?.();
     if (Atomics.load(this.#control, WORD.stop) !== 0) return false;
-    const end = Atomics.load(this.#control, WORD.levelEnd);
-    if (Atomics.load(this.#control, WORD.cursor) >= end) return false;
-    this.#at = Atomics.add(this.#control, WORD.cursor, BLOCK);
-    this.#left = Math.max(0, Math.min(BLOCK, end - this.#at));
+    if (this.#next >= this.#taken) this.#takeShare(members);
+    this.#at = this.#next;
+    this.#left = Math.max(0, Math.min(BLOCK, this.#taken - this.#at));
+    this.#next += this.#left;
     return this.#left > 0;
+  }
+
+  /**
+   * Takes a part of the rest of the level. States that are near lead to the same ones: one member is to look at them, else
+   * each waits for what the other has claimed, and what was met last is no use to it.
+   */
+  #takeShare(members: number): void {
+    const end = Atomics.load(this.#control, WORD.levelEnd);
+    const left = end - Atomics.load(this.#control, WORD.cursor);
+    if (left <= 0) return;
+    const count = BLOCK * Math.max(1, Math.floor(left / (members * SHARES * BLOCK)));
+    this.#next = Atomics.add(this.#control, WORD.cursor, count);
+    this.#taken = Math.min(end, this.#next + count);
   }
 
   /** @returns false where there is no room to go on */

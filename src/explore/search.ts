@@ -85,8 +85,8 @@ export interface SearchResult {
   store: Store;
 }
 
-/** Rooms that are made at once: for a 64th more states than there are, and for these many at least. */
-const ROOM_SHARE = 64;
+/** Rooms that are made at once: for a 16th more states than there are, and for these many at least. */
+const ROOM_SHARE = 16;
 const ROOM_LEAST = 1 << 14;
 /** Edges that a state is taken to have before any is known. */
 const EDGES_LIKELY = 4;

@@ -222,7 +222,9 @@ export class Team {
   }
 
   #invite(): void {
-    for (const invited of this.#helpers) this.#send(invited);
+    for (const invited of this.#helpers) {
+      if (invited.far < this.store.held || invited.pool < this.edges.pool.length) this.#send(invited);
+    }
     this.#round++;
     Atomics.store(this.#control, WORD.atWork, this.#helpers.length);
     Atomics.store(this.#control, WORD.round, (this.#round << MEMBER_BITS) | this.members);
