@@ -124,7 +124,7 @@ function refzero(name, options) {
 
 /**
  * name -> how a racer is made of a folder and a race; `isExact`: it visits every state, so that its counts are Spin's.
- * `isFor`: the protocols that it knows; `from`: the least states that it is worth.
+ * `isFor`: the protocols that it knows; `from`, `upTo`: the states that it is worth.
  */
 export const racers = [
   ...(isThere.spin
@@ -135,7 +135,7 @@ export const racers = [
     : []),
   ...(isThere.rumur
     ? [
-        { name: 'Rumur', isExact: true, isFor: ['refcount'], make: rumur('Rumur', 'off') },
+        { name: 'Rumur', isExact: true, isFor: ['refcount'], upTo: 1e6, make: rumur('Rumur', 'off') },
         { name: 'Rumur, symmetry', isFor: ['refcount'], make: rumur('Rumur, symmetry', 'heuristic') },
       ]
     : []),
