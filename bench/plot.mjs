@@ -25,6 +25,7 @@ export function plot(results) {
   const full = `width="${protocols.length * width}" height="${height + 44}"`;
   const style = 'font-family="sans-serif" font-size="11" fill="#333"';
   return `<svg xmlns="http://www.w3.org/2000/svg" ${full} ${style}>
+<title>CPU seconds of each checker against the states of the whole graph</title>
 <!-- SPDX-License-Identifier: Apache-2.0; made by bench/spin.bench.mjs -->
 <rect width="100%" height="100%" fill="white"/>
 ${[...panels, ...key].join('\n')}
