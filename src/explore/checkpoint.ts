@@ -122,14 +122,14 @@ function restoreEntries({ store, owner }: Team, border: Border, words: Reader, m
 
 function restoreEdges(team: Team, { levels, states, edges: all }: Border, words: Reader, makeRoom: () => boolean) {
   const { owner, edges } = team;
-  const source = new Int32Array(BATCH);
-  const target = new Int32Array(BATCH);
+  const { source, index } = owner.expander.batch;
+  source.fill(0);
   let last = Number.POSITIVE_INFINITY;
   let head = 0;
   let count = 0;
   const add = (): boolean => {
     while (!owner.hasRoom(1)) if (!makeRoom()) return false;
-    edges.writer.addAll(head, source, target, count);
+    edges.writer.addAll(head, count);
     count = 0;
     return true;
   };
@@ -146,7 +146,7 @@ function restoreEdges(team: Team, { levels, states, edges: all }: Border, words:
       last = head;
     } else if (word >= states) throw new Error('an edge leads nowhere');
     else {
-      target[count++] = word;
+      index[count++] = word;
       if (count === BATCH && !add()) return false;
     }
   }

@@ -10,12 +10,14 @@ import type { Bits } from './bits.js';
 import { CHUNKS_MAX, type Shared, WORD } from './control.js';
 import { CHUNK, CHUNK_LEFT, EdgeWriter } from './edges.js';
 import { ending } from './ending.js';
+import type { Generated } from './generate.js';
 import type { Spill, SpillFile } from './spill.js';
 
 /** A record: its targets are the words from `first` to `end`. */
 export type Visit = (state: number, words: Int32Array, first: number, end: number) => void;
 
 export interface EdgeLogOptions {
+  generated: Generated;
   shared: Shared;
   /** absent: all stay in memory */
   spill?: Spill;
@@ -46,12 +48,12 @@ export class EdgeLog {
   #read = -1;
   readonly #words = new Int32Array(CHUNK);
 
-  constructor({ shared, spill, bytesMax }: EdgeLogOptions) {
+  constructor({ generated, shared, spill, bytesMax }: EdgeLogOptions) {
     this.#control = shared.control;
     this.#chunks = shared.chunks;
     this.#spill = spill;
     this.#arraysMax = Math.floor(bytesMax / (CHUNK * 4));
-    this.writer = new EdgeWriter(shared, this.pool);
+    this.writer = new EdgeWriter(generated, shared, this.pool);
   }
 
   get bytes(): number {
@@ -200,11 +202,12 @@ export class EdgeLog {
 
   /**
    * @param states how many there are, each with its record
+   * @param room is written to; at least a word per state
    * @returns those from which a state without edges can be reached
    * @throws SpillError
    */
-  ending(states: number): Bits {
-    return ending(states, this.#control[WORD.edgeChunks], (chunk) => this.#load(chunk));
+  ending(states: number, room: Int32Array): Bits {
+    return ending({ states, chunks: this.#control[WORD.edgeChunks], load: (chunk) => this.#load(chunk) }, room);
   }
 }
 

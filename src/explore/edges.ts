@@ -2,20 +2,50 @@
 /**
  * The edges of the graph that a search walks, as one of its members writes them: a log of 32-bit words in chunks of shared
  * memory, each filled by one member. A record is ~state, and then the states that its steps lead to, in the order of the
- * steps. Every state that was looked at has one, if only ~state; within a chunk their numbers go up.
+ * steps. Every state that was looked at has one, if only ~state; within a chunk their numbers go up. A text that is assembled
+ * (assemble.ts) makes them of a batch.
  *
  * Not here: chunks are made, put on disk and read by the owner (edge-log.ts).
  */
 import { assert } from '../base/assert.js';
 import { BATCH, BLOCK } from './batch.js';
 import { CHUNKS_MAX, type Shared, WORD } from './control.js';
+import type { Generated } from './generate.js';
+import type { Places } from './places.js';
 
 /** Words of a chunk. */
 export const CHUNK = 1 << 16;
 /** What a batch may take, and the records without edges after it. */
 export const CHUNK_LEFT = BATCH + BLOCK;
 
+/**
+ * (block, count): leaves the records of the first so many edges, from `block` + source to index, and gives how many words
+ * these are. Sources come in order; those between without edges get theirs.
+ */
+export function recordText(p: Places): string {
+  return `(block, count) => {
+let k = 0, at = ${p.edges}, last = M[${p.recorded}], from = 0;
+L0: for (;;) {
+  if (k === count) { M[${p.recorded}] = last; return at - ${p.edges}; }
+  from = block + M[${p.source} + k];
+  B1: { L1: for (;;) {
+    if (from <= last + 1) break B1;
+    last = last + 1;
+    M[at] = -1 - last;
+    at = at + 1;
+  } }
+  M[at] = -1 - from;
+  at = at + (from - last);
+  last = from;
+  M[at] = M[${p.index} + k];
+  at = at + 1;
+  k = k + 1;
+}
+}`;
+}
+
 export class EdgeWriter {
+  readonly #generated: Generated;
   readonly #control: Int32Array;
   readonly #chunks: Int32Array;
   /** arrays that chunks lie in: the owner's, or as many as it has sent */
@@ -24,11 +54,11 @@ export class EdgeWriter {
   #chunk = -1;
   #words: Int32Array = new Int32Array(0);
   #at = CHUNK;
-  /** the last state that has a record, and the one before the piece that is being worked on */
-  #state = -1;
+  /** the state before the piece that is being worked on */
   #before = -1;
 
-  constructor({ control, chunks }: Shared, pool: Int32Array[]) {
+  constructor(generated: Generated, { control, chunks }: Shared, pool: Int32Array[]) {
+    this.#generated = generated;
     this.#control = control;
     this.#chunks = chunks;
     this.#pool = pool;
@@ -55,7 +85,7 @@ export class EdgeWriter {
   #moveTo(chunk: number): void {
     const [old, oldWords, end] = [this.#chunk, this.#words, this.#at];
     let from = end;
-    if (old >= 0 && this.#state > this.#before) while (oldWords[--from] >= 0);
+    if (old >= 0 && this.#last > this.#before) while (oldWords[--from] >= 0);
     if (old >= 0) Atomics.store(this.#chunks, CHUNKS_MAX + old, from);
     this.#chunk = chunk;
     this.#words = this.#pool[Atomics.load(this.#chunks, chunk)];
@@ -68,28 +98,34 @@ export class EdgeWriter {
   /** From now on edges leave `first` and the states after it. */
   begin(first: number): void {
     this.#before = first - 1;
-    this.#state = first - 1;
+    this.#last = first - 1;
   }
 
-  /** Adds edges from `block + source[k]` to `target[k]`, the first `count`; sources come in order. */
-  addAll(block: number, source: Int32Array, target: Int32Array, count: number): void {
-    const words = this.#words;
-    let at = this.#at;
-    let state = this.#state;
-    for (let k = 0; k < count; k++) {
-      const from = block + source[k];
-      while (state < from) words[at++] = ~++state;
-      words[at++] = target[k];
-    }
-    assert(at <= CHUNK, 'edges are added without room');
-    this.#at = at;
-    this.#state = state;
+  /** The last state that has a record. */
+  get #last(): number {
+    const { memory, places } = this.#generated;
+    return memory[places.recorded];
+  }
+
+  set #last(state: number) {
+    const { memory, places } = this.#generated;
+    memory[places.recorded] = state;
+  }
+
+  /** Adds the edges of the batch, of which there are so many, from the states of a block that begins with `block`. */
+  addAll(block: number, count: number): void {
+    const { memory, places } = this.#generated;
+    const words = this.#generated.record(block, count);
+    assert(this.#at + words <= CHUNK, 'edges are added without room');
+    this.#words.set(memory.subarray(places.edges, places.edges + words), this.#at);
+    this.#at += words;
   }
 
   /** All states before `end` have their edges. */
   finish(end: number): void {
-    while (this.#state < end - 1) this.#words[this.#at++] = ~++this.#state;
-    this.#before = this.#state;
+    for (let state = this.#last + 1; state < end; state++) this.#words[this.#at++] = ~state;
+    this.#last = end - 1;
+    this.#before = end - 1;
   }
 
   /** The next record goes into another chunk. */

@@ -1,14 +1,78 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which states of a graph can reach one without edges. The graph is read as it was written (edges.ts), chunk by chunk, and a bit
- * per state is kept beside it: so it is swept, from the last state to the first and back, until nothing changes. Most ways
- * to an end go up; and what is left after some sweeps is little: it is copied, and swept without the rest.
+ * Which states of a graph can reach one without edges. The graph is read as it was written (edges.ts), chunk by chunk.
+ *
+ * Nearly every state has an edge to one that was found later. Who follows the latest such edge, again and again, comes to a
+ * state that has none, its root: there are few of these. All edges of the roots, taken from root to root, mostly tell at once
+ * that each can reach an end, and so can all states. Else the rest is found by a bit per state: all records are swept,
+ * from the last state to the first and back, until nothing changes.
  */
 import { Bits } from './bits.js';
 
-/** States the records of which are copied out of their chunks once no more are left, and words that these may have. */
-const FEW = 1 << 18;
-const FEW_WORDS = 6 * FEW;
+export interface Graph {
+  /** how many there are, each with its record */
+  states: number;
+  chunks: number;
+  /** gives the words of a chunk, good until it is asked for another */
+  load(chunk: number): Int32Array;
+}
+
+/** @param room is written to; at least a word per state */
+export function ending({ states, chunks, load }: Graph, room: Int32Array): Bits {
+  const ends = new Bits(states);
+  const all = Array.from({ length: chunks }, (_, chunk) => chunk);
+  const next = room.subarray(0, states);
+  const roots = rootsOf(all, load, next, room.subarray(states));
+  if (roots) {
+    follow(next);
+    for (let at = 0; at < roots.length; at++) if (roots[at] >= 0) roots[at] = next[roots[at]];
+    const left = sweep([0], () => roots, ends);
+    if (left === 0) ends.words.fill(-1);
+    if (left === 0 || ends.words.every((word) => word === 0)) return ends;
+    for (let state = 0; state < states; state++) if (ends.has(next[state])) ends.add(state);
+  }
+  sweep(all, load, ends);
+  return ends;
+}
+
+/**
+ * @param next gets for each state the last one that it leads to; itself where that did not come later: it is a root
+ * @param room gets the records of these
+ * @returns them; undefined where there is too little room
+ */
+function rootsOf(
+  chunks: readonly number[],
+  load: (chunk: number) => Int32Array,
+  next: Int32Array,
+  room: Int32Array,
+): Int32Array | undefined {
+  let count = 0;
+  for (const chunk of chunks) {
+    const words = load(chunk);
+    for (let at = words.length - 1, end = words.length, last = -1; at >= 0; at--) {
+      const word = words[at];
+      if (word >= 0) {
+        if (word > last) last = word;
+        continue;
+      }
+      const state = ~word;
+      if (last > state) next[state] = last;
+      else {
+        if (count + end - at > room.length) return undefined;
+        next[state] = state;
+        for (let from = at; from < end; from++) room[count++] = words[from];
+      }
+      end = at;
+      last = -1;
+    }
+  }
+  return room.subarray(0, count);
+}
+
+/** Afterwards each state has its root. */
+function follow(next: Int32Array): void {
+  for (let state = next.length - 1; state >= 0; state--) next[state] = next[next[state]];
+}
 
 /** How many states of a chunk have been found to reach an end, and how many have not. */
 interface Swept {
@@ -16,31 +80,22 @@ interface Swept {
   left: number;
 }
 
-/**
- * @param states how many there are, each with its record
- * @param chunks how many there are
- * @param load gives the words of one, good until it is asked for another
- * @returns the states from which one without edges can be reached
- */
-export function ending(states: number, chunks: number, load: (chunk: number) => Int32Array): Bits {
-  const ends = new Bits(states);
-  let open = Array.from({ length: chunks }, (_, chunk) => chunk);
-  let read = load;
+/** Adds to `ends` who reaches one of them, or has no edges. @returns how many records are left */
+function sweep(chunks: readonly number[], load: (chunk: number) => Int32Array, ends: Bits): number {
+  let open = [...chunks];
+  let left = 0;
   for (let isUp = false, marked = 1; marked > 0; isUp = !isUp) {
     marked = 0;
-    let left = 0;
+    left = 0;
     const stillOpen = (chunk: number): boolean => {
-      const swept = isUp ? sweepUp(read(chunk), ends.words) : sweepDown(read(chunk), ends.words);
+      const swept = isUp ? sweepUp(load(chunk), ends.words) : sweepDown(load(chunk), ends.words);
       marked += swept.marked;
       left += swept.left;
       return swept.left > 0;
     };
     open = isUp ? open.filter(stillOpen) : open.reverse().filter(stillOpen).reverse();
-    if (left > FEW || open.length <= 1) continue;
-    const few = copyLeft(open, load, ends.words);
-    if (few) [open, read] = [[0], () => few];
   }
-  return ends;
+  return left;
 }
 
 /**
@@ -82,30 +137,4 @@ function sweepUp(words: Int32Array, ends: Int32Array): Swept {
     marked++;
   }
   return { marked, left: left - marked };
-}
-
-/** @returns the records of states that have not been found to reach an end; undefined: these are not few */
-function copyLeft(chunks: readonly number[], load: (chunk: number) => Int32Array, ends: Int32Array) {
-  const few = new Int32Array(FEW_WORDS);
-  let count = 0;
-  for (const chunk of chunks) {
-    const words = load(chunk);
-    if (count + words.length > FEW_WORDS) return undefined;
-    count = copyOpen(words, ends, few, count);
-  }
-  return few.subarray(0, count);
-}
-
-/** @returns where in `into` the copy ends that begins at `first` */
-function copyOpen(words: Int32Array, ends: Int32Array, into: Int32Array, first: number): number {
-  let [count, isOpen] = [first, 0];
-  for (let at = 0; at < words.length; at++) {
-    const word = words[at];
-    const isHead = word >>> 31;
-    const state = word ^ (word >> 31);
-    isOpen = (isHead & ~(ends[state >>> 5] >>> state)) | (isOpen & (isHead - 1));
-    into[count] = word;
-    count += isOpen;
-  }
-  return count;
 }

@@ -13,6 +13,7 @@ import { NOT_ENDED } from './batch.js';
 import { claimTexts } from './claim.js';
 import { refusals, tablesOf } from './code.js';
 import { ANOTHER_TEXT, judgeText, nextText } from './drive.js';
+import { recordText } from './edges.js';
 import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
@@ -37,6 +38,8 @@ export interface Functions {
   keepOne(i: number, index: number): number;
   publish(index: number, pending: number): number;
   remember(count: number, pending: number): number;
+  /** leaves the records of so many edges; for the text see edges.ts */
+  record(block: number, count: number): number;
   grow(slots: number): number;
   /** takes the steps of successors that are taken alone (collapse.ts); absent in a plain model */
   settle?(): number;
@@ -192,6 +195,7 @@ function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addres
   }
   texts.set('another', ANOTHER_TEXT);
   texts.set('next', nextText(places, linked.tasks.length));
+  texts.set('record', recordText(places));
   texts.set('judge', judgeText(places, linked, encoding));
   const ofTable = claimTexts(places, common, storage, encoding.words, member);
   for (const [name, text] of Object.entries({ ...ofTable, ...recentTexts(places, encoding.words) }))

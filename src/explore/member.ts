@@ -194,7 +194,7 @@ export class Member {
     const store = this.#store;
     store.insert(batch);
     if (block >= 0) {
-      this.#edges.addAll(block, batch.source, batch.index, batch.count);
+      this.#edges.addAll(block, batch.count);
       this.#shared.transitions[this.#number] += batch.count + batch.violations;
     }
     if (batch.violation) this.#report('sources', this.#at, this.#piece);

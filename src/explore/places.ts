@@ -47,6 +47,9 @@ export interface Places {
   /** those of a batch that were not met a short while ago; and what was: see recent.ts */
   pending: number;
   recent: number;
+  /** the last state that has a record of its edges, and what was recorded last (edges.ts) */
+  recorded: number;
+  edges: number;
   /** how many are new */
   freshCount: number;
   tables: number;
@@ -153,6 +156,9 @@ export function placesOf(
       freshCount: take(1),
       pending: take(BATCH),
       recent: take(recentSize(words).entry * recentSize(words).entries),
+      recorded: take(1),
+      // a record without edges for each source beside the edges
+      edges: take(BATCH + BLOCK),
       tables: take(layout.columns.reduce((sum, { size }) => sum + size, 0)),
       settled: take(2),
       before: take(stride),

@@ -94,7 +94,9 @@ export class Store {
     const { memory, common } = this.#generated;
     const { most, growth } = FILLING[this.storage];
     let slots = Math.max(FIRST_SLOTS, memory[common.slots]);
-    while (states > slots * most) slots = Math.floor(slots * growth);
+    // it costs time to grow, and where it is small beside all memory it may be larger than it has to be
+    const factorOf = (size: number): number => (this.storage === 'exact' && size < common.slotsMax / 8 ? 2 : growth);
+    while (states > slots * most) slots = Math.floor(slots * factorOf(slots));
     // the last growth may be a smaller one
     return states <= common.slotsMax * most ? Math.min(slots, common.slotsMax) : slots;
   }
@@ -235,6 +237,12 @@ export class Store {
   /** The words of the states from `begin` to `end`, which are to be looked at next. @throws SpillError */
   refill(begin: number, end: number, read: (into: Int32Array) => void): void {
     this.#frontier?.refill(begin, end, read);
+  }
+
+  /** @returns the memory of the table, for another use: nobody inserts any more. More than two words per state */
+  takeTable(): Int32Array {
+    const { memory, common } = this.#generated;
+    return memory.subarray(common.table, common.table + memory[common.slots] * ENTRY[this.storage]);
   }
 
   /** The memory is as if nobody had used it, as far as whole states did. */

@@ -107,7 +107,7 @@ export class Team {
     const frontier = storage === 'exact' ? {} : { frontier: new Frontier(generated, words, waiting, memoryMax) };
     this.store = new Store({ words, storage, control: this.shared.control, generated, ...frontier });
     const bytesMax = Math.min(memoryMax / EDGES_SHARE[storage], EDGES_BYTES[storage]);
-    this.edges = new EdgeLog({ shared: this.shared, bytesMax, ...(spill && { spill }) });
+    this.edges = new EdgeLog({ generated, shared: this.shared, bytesMax, ...(spill && { spill }) });
     const { store, shared } = this;
     this.owner = new Member(model, { generated, store, edges: this.edges.writer, shared, number: 0, statesMax });
     this.#control = this.shared.control;
@@ -267,7 +267,7 @@ function takePart(whole: Model, first: Invitation, welcome: Welcome, receive: ()
   const { control } = shared;
   const generated = generate(model, ground, number);
   const store = new Store({ words: model.encoding.words, storage, control, generated });
-  const edges = new EdgeWriter(shared, []);
+  const edges = new EdgeWriter(generated, shared, []);
   const member = new Member(model, { generated, store, edges, shared, number, statesMax });
   const attach = ({ far, pool }: Invitation): void => {
     store.attach(far);
