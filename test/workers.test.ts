@@ -35,6 +35,7 @@ async function together(job: Job, options: JobOptions, search: SearchOptions = {
   const result = check(modelOf(workspace, job, options), {
     ...search,
     meetFrom: 1,
+    isPatient: true,
     helpers: (known) => helpers.slice(known),
     onProgress: (progress) => {
       threads = progress.threads;
@@ -84,14 +85,18 @@ describe('three threads find what one finds', () => {
     check(model);
     const helpers = await crew.ready(job, options);
     const shared = modelOf(workspace, job, options);
-    check(shared, { meetFrom: 1, helpers: (known) => helpers.slice(known) });
+    check(shared, { meetFrom: 1, isPatient: true, helpers: (known) => helpers.slice(known) });
     expect(shared.code.hits).toEqual(model.code.hits);
   });
 
   it('and what one cannot go on with ends the search', () => {
     const job: Job = { scenario: 'teardown-fault', kernel: 'v7.3' };
     const failing = (send: (invitation: Invitation) => void) => () =>
-      check(modelOf(workspace, job, PLAIN), { meetFrom: 1, helpers: (known) => (known === 0 ? [{ send }] : []) });
+      check(modelOf(workspace, job, PLAIN), {
+        meetFrom: 1,
+        isPatient: true,
+        helpers: (known) => (known === 0 ? [{ send }] : []),
+      });
     const broken = {} as Model;
     expect(failing((invitation) => help(broken, invitation, () => undefined))).toThrow(InternalError);
     const wrong = new InputError({ code: 'RZ2100', message: 'a loop without end', hint: 'end it' });

@@ -46,6 +46,8 @@ export interface Shared {
   control: Int32Array;
   /** per member its transitions */
   transitions: Float64Array;
+  /** per helper not 0 once it can take part */
+  ready: Int32Array;
   /** per member REPORT words */
   reports: Int32Array;
   /** per `sometimes` not 0 once it was met */
@@ -69,6 +71,7 @@ export function makeShared(members: number, sometimes: number, notes: number): S
   return {
     control: new Int32Array(new SharedArrayBuffer(64)),
     transitions: new Float64Array(new SharedArrayBuffer(members * 8)),
+    ready: new Int32Array(new SharedArrayBuffer(members * 4)),
     reports: new Int32Array(new SharedArrayBuffer(members * REPORT * 4)),
     met: new Uint8Array(new SharedArrayBuffer(sometimes)),
     hits: new Uint8Array(new SharedArrayBuffer(notes)),

@@ -61,6 +61,8 @@ export interface Generated extends Functions {
   far: Far;
   /** generates the step of a slot and those after it */
   generate(slot: number): void;
+  /** generates the steps that another member has */
+  generateAs(member: number): void;
 }
 
 /** What a search shares between its members. */
@@ -124,21 +126,32 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
     firsts.push(first);
     memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
   });
+  const stepIn = (slot: number): WasmFunction => {
+    const task = firsts.findLastIndex((before) => before < slot);
+    const pc = slot - firsts[task];
+    memory[places.slots + slot] = linked.tasks[task].points[pc]?.chooses ? 2 : 1;
+    return { ...assemble(emitStep(options, task, pc), addresses), slot };
+  };
   const generateFrom = (slot: number): void => {
     const task = firsts.findLastIndex((before) => before < slot);
-    const { points } = linked.tasks[task];
+    const end = firsts[task] + linked.tasks[task].points.length;
     const functions: WasmFunction[] = [];
-    for (let pc = slot - firsts[task]; pc < points.length && functions.length < AT_ONCE; pc++) {
-      const at = firsts[task] + pc;
-      if (memory[places.slots + at] !== 0) continue;
-      functions.push({ ...assemble(emitStep(options, task, pc), addresses), slot: at });
-      memory[places.slots + at] = points[pc]?.chooses ? 2 : 1;
+    for (let at = slot; at < end && functions.length < AT_ONCE; at++) {
+      if (memory[places.slots + at] === 0) functions.push(stepIn(at));
     }
     instantiate(functions, given);
   };
+  const generateAs = (other: number): void => {
+    const theirs = placesOf(linked, encoding, other, reducedOf(model)).slots;
+    const lacking: number[] = [];
+    for (let at = 1; at < steps; at++) {
+      if (memory[theirs + at] !== 0 && memory[places.slots + at] === 0) lacking.push(at);
+    }
+    instantiate(lacking.map(stepIn), given);
+  };
   const driver = driverOf(options, { model, places, common, storage, member }, addresses);
   const functions = instantiate(driver, given) as Functions;
-  return { ...functions, memory, places, common, far, generate: generateFrom };
+  return { ...functions, memory, places, common, far, generate: generateFrom, generateAs };
 }
 
 function reducedOf({ collapse, canonical }: Model): Reduced {

@@ -107,7 +107,7 @@ export interface Reduced {
 }
 
 /** Words that a member's table of states met a short while ago (recent.ts) has at most: what stays close to a processor. */
-const RECENT_WORDS = 1 << 14;
+const RECENT_WORDS = 1 << 16;
 
 /** @returns the words of an entry, and how many there are: a power of two */
 export function recentSize(words: number): { entry: number; entries: number } {

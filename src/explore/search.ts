@@ -57,6 +57,8 @@ export interface SearchOptions {
   helpers?(known: number): Helper[];
   /** only levels of so many states are worked on together */
   meetFrom?: number;
+  /** whether the search waits for helpers to get ready; else it goes on without them for so long */
+  isPatient?: boolean;
   /** from so many states on the search ends to begin anew with smaller ones, if they can be (narrow.ts); never if absent */
   narrowFrom?: number;
 }
@@ -127,7 +129,7 @@ class Search {
 
   /** @param before what one that is over has handed over */
   constructor(model: Model, options: SearchOptions, before?: Ground) {
-    const { storage = 'exact', spill, helpers, meetFrom } = options;
+    const { storage = 'exact', spill, helpers, meetFrom, isPatient } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
@@ -139,6 +141,7 @@ class Search {
       ...(spill && { spill }),
       ...(helpers && { helpers }),
       ...(meetFrom !== undefined && { meetFrom }),
+      ...(isPatient && { isPatient }),
     };
     this.#team = new Team(model, teamOptions, before);
     this.#store = this.#team.store;

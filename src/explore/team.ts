@@ -39,7 +39,6 @@ interface Welcome {
   shared: Shared;
   ground: Ground;
   number: number;
-  round: number;
   statesMax: number;
 }
 
@@ -58,6 +57,8 @@ export interface TeamOptions {
   helpers?(known: number): Helper[];
   /** levels with fewer states than this are not worth a meeting */
   meetFrom?: number;
+  /** whether the owner waits for helpers to get ready; else it goes on without them for so long */
+  isPatient?: boolean;
 }
 
 /** What the owner does between the blocks and rounds of a level. */
@@ -93,6 +94,8 @@ export class Team {
   readonly #options: TeamOptions;
   readonly #model: Model;
   readonly #helpers: Invited[] = [];
+  /** how many of these, from the first on, are ready */
+  #ready = 0;
   #round = 0;
 
   /** @param before what a team whose search is over has handed over */
@@ -117,7 +120,7 @@ export class Team {
 
   /** How many work on the larger levels. */
   get members(): number {
-    return 1 + this.#helpers.length;
+    return 1 + this.#ready;
   }
 
   get statesMax(): number {
@@ -201,16 +204,22 @@ export class Team {
 
   #welcome(): void {
     for (const helper of this.#options.helpers?.(this.#helpers.length) ?? []) {
-      if (this.members === MEMBERS_MAX) return;
+      const number = 1 + this.#helpers.length;
+      if (number === MEMBERS_MAX) break;
       const { statesMax } = this.#options;
-      const number = this.members;
       const { linked, expectation, collapse } = this.#model;
-      const round = this.#control[WORD.round];
       const model = { depth: linked.depth, ...(expectation && { expectation }), isCollapsed: collapse !== undefined };
-      const welcome = { ...model, shared: this.shared, ground: this.#ground, number, round, statesMax };
+      const welcome = { ...model, shared: this.shared, ground: this.#ground, number, statesMax };
       this.#helpers.push({ helper, far: 0, pool: 0 });
       this.#send(this.#helpers[number - 1], welcome);
     }
+    while (this.#ready < this.#helpers.length && this.#isReady(1 + this.#ready)) this.#ready++;
+  }
+
+  #isReady(number: number): boolean {
+    while (this.#options.isPatient && Atomics.wait(this.shared.ready, number, 0, WAIT_MS) === 'timed-out')
+      this.#throwFailure();
+    return Atomics.load(this.shared.ready, number) !== 0;
   }
 
   #send(invited: Invited, welcome?: Welcome): void {
@@ -222,11 +231,11 @@ export class Team {
   }
 
   #invite(): void {
-    for (const invited of this.#helpers) {
+    for (const invited of this.#helpers.slice(0, this.#ready)) {
       if (invited.far < this.store.held || invited.pool < this.edges.pool.length) this.#send(invited);
     }
     this.#round++;
-    Atomics.store(this.#control, WORD.atWork, this.#helpers.length);
+    Atomics.store(this.#control, WORD.atWork, this.#ready);
     Atomics.store(this.#control, WORD.round, (this.#round << MEMBER_BITS) | this.members);
     Atomics.notify(this.#control, WORD.round);
   }
@@ -274,11 +283,17 @@ function takePart(whole: Model, first: Invitation, welcome: Welcome, receive: ()
     edges.attach(pool);
   };
   attach(first);
-  for (let round = welcome.round; ; ) {
+  // what the search has needed so far is generated while the others go on
+  generated.generateAs(0);
+  let round = Atomics.load(control, WORD.round);
+  Atomics.store(shared.ready, number, 1);
+  Atomics.notify(shared.ready, number);
+  while (round !== OVER) {
     Atomics.wait(control, WORD.round, round);
-    if (Atomics.load(control, WORD.round) === round) continue;
+    const before = round;
     round = Atomics.load(control, WORD.round);
-    if (round === OVER) return;
+    // a round that began before it was ready goes without it
+    if (round === before || round === OVER || (round & MEMBERS_MAX) <= number) continue;
     for (let next = receive(); next; next = receive()) attach(next);
     member.work(round & MEMBERS_MAX);
     Atomics.sub(control, WORD.atWork, 1);
