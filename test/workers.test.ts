@@ -72,6 +72,12 @@ describe('three threads find what one finds', () => {
     expect(found).toMatchObject({ states: wide.states, transitions: wide.transitions, verdict: wide.verdict });
   });
 
+  it('and expect the same, whoever found what', async () => {
+    const job: Job = { scenario: 'dax-munmap-dma', kernel: 'v7.3' };
+    const search: SearchOptions = { narrowFrom: 1 << 15 };
+    expect(await together(job, PLAIN, search)).toEqual(check(modelOf(workspace, job, PLAIN), search));
+  });
+
   it('with sorted tasks and steps taken alone', async () => {
     const job: Job = { scenario: 'device-private-fault', kernel: 'v7.3' };
     const options = { with: [], without: [] };

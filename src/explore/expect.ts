@@ -12,7 +12,7 @@ import type { Expander } from './expand.js';
 import type { Model } from './model.js';
 import type { Store } from './store.js';
 
-/** States that are looked at: of those found, and on runs. */
+/** States that are looked at: about so many of those found, and on runs. */
 const FOUND = 1 << 13;
 const ON_RUNS = 1 << 11;
 /** What a local may be of which no value was met. */
@@ -40,15 +40,23 @@ export function expectationOf(model: Model, store: Store, expander: Expander): E
   met.add(model.initial, 0);
   // of fingerprints, the words of most states are gone
   const from = store.storage === 'exact' ? 0 : store.count;
-  const step = Math.max(1, Math.floor((store.count - from) / FOUND));
-  for (let index = from; index < store.count; index += step) {
-    met.add(store.segment(index), store.offset(index));
+  const some = 2 ** Math.max(0, Math.floor(Math.log2((store.count - from) / FOUND))) - 1;
+  for (let index = from; index < store.count; index++) {
+    const [words, at] = [store.segment(index), store.offset(index)];
+    if ((mixed(words, at, store.words) & some) === 0) met.add(words, at);
   }
   walk(model, expander, met);
   const exact = met.expectation({ isSpare: false, factor: 1 });
   // what takes no more words costs nothing; of a local values may be met only between steps that are taken at once
   const roomy = [2, 1].map((factor) => met.expectation({ isSpare: true, factor }));
   return roomy.find((each) => wordsOf(model, each) === wordsOf(model, exact)) ?? exact;
+}
+
+/** @returns a number by which some states are chosen: these, and not where they are, which depends on who found them */
+function mixed(words: Int32Array, at: number, count: number): number {
+  let mix = 0;
+  for (let i = 0; i < count; i++) mix = Math.imul(mix ^ words[at + i], 0x9e3779b1);
+  return mix ^ (mix >>> 15);
 }
 
 /** Bits of a state that hold a value, and which one. */
