@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The loops around steps and properties: text that is assembled (assemble.ts). */
 import type { LinkedScenario } from '../compiler/link.js';
-import { BATCH, CAN_GO_ON, TASK_BITS, WAITS_FOR_LOCK } from './batch.js';
+import { BATCH, CAN_GO_ON, NOT_ENDED, TASK_BITS, WAITS_FOR_LOCK } from './batch.js';
 import { BLOCKED, OK } from './emit.js';
-import type { Encoding } from './encode.js';
+import type { Encoding, TaskBlock } from './encode.js';
 import type { Places } from './places.js';
 
 /** What `next` gives where the batch is full. */
@@ -13,29 +13,24 @@ export const FULL = -1;
  * (): takes the steps of the block, from where it left off. Gives FULL where the batch is full, 0 where the block is done, and
  * else the slot of a step that has not been generated.
  */
-export function nextText(p: Places, tasks: number): string {
-  const save = `M[${p.resume}] = s; M[${p.resume + 1}] = t; M[${p.resume + 2}] = alternative;
+export function nextText(p: Places, { tasks, words }: Encoding, firsts: readonly number[]): string {
+  const save = (task: string): string => `M[${p.resume}] = s; M[${p.resume + 1}] = ${task}; M[${p.resume + 2}] = alternative;
 M[${p.resume + 3}] = ordinal; M[${p.resume + 4}] = count; M[${p.status} + s] = flags;`;
-  const move = `t | alternative << ${TASK_BITS}`;
-  return `() => {
-let s = M[${p.resume}], t = M[${p.resume + 1}], alternative = M[${p.resume + 2}];
-let ordinal = M[${p.resume + 3}], count = M[${p.resume + 4}], end = M[${p.sources}];
-let base = 0, flags = 0, pc = 0, slot = 0, out = 0, outcome = 0;
-L0: for (;;) {
-  if (s >= end) { ${save} return 0; }
-  base = ${p.block * 4} + s * ${p.stride * 4};
-  flags = M[${p.status} + s];
-  B1: { L1: for (;;) {
-    if (t === ${tasks}) break B1;
-    pc = M[(base >> 2) + M[${p.tasks} + t * 5]] >>> M[${p.tasks + 1} + t * 5] & M[${p.tasks + 2} + t * 5];
-    B2: {
-      if (pc === 0) break B2;
-      slot = M[${p.tasks + 3} + t * 5] + pc;
-      if (M[${p.slots} + slot] === 0) { ${save} return slot; }
-      L2: for (;;) {
-        if (count === ${BATCH}) { ${save} return ${FULL}; }
-        out = ${p.states * 4} + count * ${p.stride * 4};
-        copy(out, base);
+  const ofTask = ({ word, shift, pcBits, isBuffer }: TaskBlock, t: number): string => {
+    const move = `${t} | alternative << ${TASK_BITS}`;
+    const notEnded = isBuffer ? 0 : NOT_ENDED;
+    return `
+  B${2 * t + 1}: {
+    if (t > ${t}) break B${2 * t + 1};
+    B${2 * t + 2}: {
+      pc = n[${word}] >>> ${shift} & ${2 ** pcBits - 1};
+      if (pc === 0) break B${2 * t + 2};
+      slot = pc + ${firsts[t]};
+      kind = M[${p.slots} + slot];
+      if (kind === 0) { ${save(String(t))} return slot; }
+      L${t + 1}: for (;;) {
+        if (count === ${BATCH}) { ${save(String(t))} return ${FULL}; }
+        keep(out, n);
         outcome = call(out, slot);
         if (outcome === ${OK}) {
           M[${p.source} + count] = s;
@@ -43,7 +38,8 @@ L0: for (;;) {
           M[${p.move} + count] = ${move};
           ordinal = ordinal + 1;
           count = count + 1;
-          flags = flags | M[${p.tasks + 4} + t * 5] | ${CAN_GO_ON};
+          out = out + ${p.stride * 4};
+          flags = flags | ${notEnded | CAN_GO_ON};
         } else if (outcome < ${BLOCKED}) {
           if (M[${p.violation}] === 0) {
             M[${p.violation + 1}] = count;
@@ -52,16 +48,25 @@ L0: for (;;) {
             M[${p.violation + 4}] = K.side[0];
           }
           M[${p.violation}] = M[${p.violation}] + 1;
-          flags = flags | M[${p.tasks + 4} + t * 5] | ${CAN_GO_ON};
-        } else flags = flags | M[${p.tasks + 4} + t * 5] | (outcome === ${BLOCKED} ? ${WAITS_FOR_LOCK} : 0);
-        if (M[${p.slots} + slot] === 1) break B2;
-        if (another() === 0) break B2;
+          flags = flags | ${notEnded | CAN_GO_ON};
+        } else flags = flags | ${notEnded} | (outcome === ${BLOCKED} ? ${WAITS_FOR_LOCK} : 0);
+        if (kind === 1) break B${2 * t + 2};
+        if (another() === 0) break B${2 * t + 2};
         alternative = alternative + 1;
       }
     }
     alternative = 0;
-    t = t + 1;
-  } }
+  }`;
+  };
+  return `() => {
+let s = M[${p.resume}], t = M[${p.resume + 1}], alternative = M[${p.resume + 2}];
+let ordinal = M[${p.resume + 3}], count = M[${p.resume + 4}], end = M[${p.sources}];
+let n = 0, flags = 0, pc = 0, slot = 0, kind = 0, outcome = 0, out = ${p.states * 4} + count * ${p.stride * 4};
+L0: for (;;) {
+  if (s >= end) { ${save('0')} return 0; }
+  n = M[${p.sources + 1}] + s * ${words * 4};
+  flags = M[${p.status} + s];
+  ${tasks.map(ofTask).join('')}
   M[${p.status} + s] = flags;
   ordinal = 0;
   t = 0;

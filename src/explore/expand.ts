@@ -58,10 +58,12 @@ export class Expander {
   /** From now on `next` takes the steps of `count` states, the first of which begins at `at`. */
   begin(states: Int32Array, at: number, count: number): void {
     const { memory, places } = this.#generated;
-    for (let i = 0; i < count; i++) {
-      this.#whole.copy(states, at + i * this.#words, memory, places.block + i * places.stride);
-    }
     memory[places.sources] = count;
+    if (states.buffer === memory.buffer) memory[places.sources + 1] = states.byteOffset + at * 4;
+    else {
+      memory.set(states.subarray(at, at + count * this.#words), places.block);
+      memory[places.sources + 1] = places.block * 4;
+    }
     for (let i = 0; i < 5; i++) memory[places.resume + i] = 0;
     this.batch.status.fill(0);
   }

@@ -9,7 +9,6 @@
 import { InternalError } from '../base/assert.js';
 import type { Addresses } from './addresses.js';
 import { assemble } from './assemble.js';
-import { NOT_ENDED } from './batch.js';
 import { claimTexts } from './claim.js';
 import { refusals, tablesOf } from './code.js';
 import { ANOTHER_TEXT, judgeText, nextText } from './drive.js';
@@ -120,9 +119,7 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
   memory[places.settled + 1] = 0;
   const firsts: number[] = [];
   linked.tasks.forEach(({ points }, task) => {
-    const { word, shift, pcBits, isBuffer } = encoding.tasks[task];
     const first = task === 0 ? 0 : firsts[task - 1] + linked.tasks[task - 1].points.length;
-    memory.set([word, shift, 2 ** pcBits - 1, first, isBuffer ? 0 : NOT_ENDED], places.tasks + task * 5);
     firsts.push(first);
     memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
   });
@@ -149,7 +146,7 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
     }
     instantiate(lacking.map(stepIn), given);
   };
-  const driver = driverOf(options, { model, places, common, storage, member }, addresses);
+  const driver = driverOf(options, { model, places, common, storage, member, firsts }, addresses);
   const functions = instantiate(driver, given) as Functions;
   return { ...functions, memory, places, common, far, generate: generateFrom, generateAs };
 }
@@ -194,12 +191,14 @@ interface DriverOptions {
   common: Common;
   storage: Storage;
   member: number;
+  /** task -> the slot before its first step */
+  firsts: readonly number[];
 }
 
 /** The functions that are there from the beginning. */
 function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addresses): WasmFunction[] {
   const { linked, encoding } = options;
-  const { model, places, common, storage, member } = driver;
+  const { model, places, common, storage, member, firsts } = driver;
   const texts = new Map<string, string>();
   for (const kind of ['never', 'sometimes', 'finally'] as const) {
     linked[kind].forEach((predicate, i) => {
@@ -207,7 +206,7 @@ function driverOf(options: EmitOptions, driver: DriverOptions, addresses: Addres
     });
   }
   texts.set('another', ANOTHER_TEXT);
-  texts.set('next', nextText(places, linked.tasks.length));
+  texts.set('next', nextText(places, encoding, firsts));
   texts.set('record', recordText(places));
   texts.set('judge', judgeText(places, linked, encoding));
   const ofTable = claimTexts(places, common, storage, encoding.words, member);

@@ -20,7 +20,7 @@ export interface Places {
   hits: number;
   /** where `next` goes on: source, task, alternative, ordinal, successors so far */
   resume: number;
-  /** how many sources the block has */
+  /** how many sources the block has, and where they are, in bytes */
   sources: number;
   /** how many violations; then the first: Violated */
   violation: number;
@@ -28,8 +28,6 @@ export interface Places {
   judged: number;
   met: number;
   status: number;
-  /** per task the word of its pc, its shift and mask, the slot before its first step, and NOT_ENDED, or 0 for a store buffer */
-  tasks: number;
   /** per slot 0: not generated, 1: it is, 2: and it chooses */
   slots: number;
   // per successor
@@ -61,6 +59,7 @@ export interface Places {
   exchanged: number;
   /** words from one state to the next: a multiple of four */
   stride: number;
+  /** sources that are not among the states of this memory */
   block: number;
   states: number;
 }
@@ -136,13 +135,12 @@ export function placesOf(
       counts: take(MAX_CHOICES),
       hits: take(notes),
       resume: take(5),
-      sources: take(1),
+      sources: take(2),
       violation: take(5),
       judged: take(2),
       met: take(sometimes.length),
       // and one more: `next` leaves 0 there when it is done
       status: take(BLOCK + 1),
-      tasks: take(tasks.length * 5),
       slots: take(1 + tasks.reduce((sum, { points }) => sum + points.length, 0)),
       high: take(BATCH),
       low: take(BATCH),
@@ -165,7 +163,7 @@ export function placesOf(
       alone: take(alone),
       exchanged: take(1 + exchanges),
       stride,
-      block: take(BLOCK * stride),
+      block: take(BLOCK * words),
       states: take(BATCH * stride),
     };
     return { ...places, end: next };
