@@ -22,26 +22,21 @@ export interface RecentTexts {
 export function recentTexts(p: Places, words: number): RecentTexts {
   const { entry, entries } = recentSize(words);
   const place = `${p.recent} + (M[${p.low} + k] & ${entries - 1}) * ${entry}`;
+  // no branch for whether it was met: nobody can guess that
   const recall = `(count) => {
-let k = 0, at = 0, one = 0, other = 0, met = 0, pending = 0;
+let k = 0, at = 0, one = 0, other = 0, met = 0, pending = 0, isNew = 0;
 L0: for (;;) {
   if (k === count) return pending;
   at = ${place};
   one = ${p.states * 4} + k * ${p.stride * 4};
   other = at * 4 + 4;
   met = M[at];
-  B1: {
-    if (met !== 0) {
-      if (same(one, other)) {
-        M[${p.index} + k] = met > 0 ? met - 1 : ${ALIAS + 1} + met;
-        break B1;
-      }
-    }
-    keep(other, one);
-    M[at] = -1 - k;
-    M[${p.pending} + pending] = k;
-    pending = pending + 1;
-  }
+  isNew = (same(one, other) & (met !== 0)) - 1;
+  M[${p.index} + k] = met - 1 + (met >> 31 & ${ALIAS + 2});
+  keep(other, one);
+  M[at] = met & ~isNew | -1 - k & isNew;
+  M[${p.pending} + pending] = k;
+  pending = pending - isNew;
   k = k + 1;
 }
 }`;
