@@ -25,6 +25,9 @@ const MAX_DEPTH = 200;
 /** Whether statements stand in an atomic block, and in one of plain stores. */
 type Around = Pick<Node, 'atomic' | 'plain'>;
 
+/** Statements that say what comes next, or that make more than one operation. */
+type Control = 'set' | 'call' | 'callParam' | 'if' | 'loop' | 'block' | 'break' | 'continue' | 'return' | 'atomic';
+
 const OUTSIDE: Around = { atomic: false, plain: false };
 
 /** A way on that is not yet told where it leads: of node `n`, 2n is `next`, and 2n + 1 is `other`. */
@@ -184,60 +187,79 @@ class Inliner {
     const { frame } = context;
     switch (stmt.op) {
       case 'set':
-        return this.#set(stmt, place, context);
+        this.#set(stmt, place, context);
+        break;
+      case 'call':
+        this.#call(stmt, place, context);
+        break;
+      case 'callParam':
+        this.#callParam(stmt, place, context);
+        break;
+      case 'if':
+        this.#if(stmt, place, context);
+        break;
+      case 'loop':
+        this.#loop(stmt, place, context);
+        break;
+      case 'block':
+        this.#block(stmt, context);
+        break;
+      case 'break':
+        this.#come(this.#label(stmt.label, context).leave, frame);
+        break;
+      case 'continue':
+        this.#come(this.#label(stmt.label, context).again, frame);
+        break;
+      case 'return':
+        this.#return(stmt, place, context);
+        break;
+      case 'atomic':
+        this.#atomic(stmt, place, context);
+        break;
+      default: {
+        const op = this.#operation(stmt, context);
+        if (op) this.#node(op, place, context);
+        if (op?.op === 'fail') this.#open = [];
+      }
+    }
+  }
+
+  #operation(stmt: Exclude<Stmt, { op: Control }>, context: Context): Op | undefined {
+    const { frame } = context;
+    switch (stmt.op) {
       case 'load': {
         const cell = this.#cell(stmt, context);
-        this.#node({ op: 'load', dst: frame.assigned(stmt.dst), cell }, place, context);
-        return;
+        return { op: 'load', dst: frame.assigned(stmt.dst), cell };
       }
-      case 'store': {
-        const value = this.#expr(stmt.value, context);
-        this.#node({ op: 'store', cell: this.#cell(stmt, context), value }, place, context);
-        return;
-      }
-      case 'call':
-        return this.#call(stmt, place, context);
-      case 'callParam':
-        return this.#callParam(stmt, place, context);
-      case 'if':
-        return this.#if(stmt, place, context);
-      case 'loop':
-        return this.#loop(stmt, place, context);
-      case 'block': {
-        const leave = nobody();
-        const labels = new Map(context.labels).set(stmt.label, { leave, again: leave });
-        this.#list(stmt.body, { ...context, labels });
-        this.#come(leave, frame);
-        return this.#leave(leave, frame);
-      }
-      case 'break':
-        return this.#come(this.#label(stmt.label, context).leave, frame);
-      case 'continue':
-        return this.#come(this.#label(stmt.label, context).again, frame);
-      case 'return':
-        return this.#return(stmt, place, context);
-      case 'atomic':
-        return this.#atomic(stmt, place, context);
+      case 'store':
+        return { op: 'store', cell: this.#cell(stmt, context), value: this.#expr(stmt.value, context) };
       case 'choose': {
         const count = this.#expr(stmt.count, context);
-        this.#node({ op: 'choose', dst: frame.assigned(stmt.dst), count }, place, context);
-        return;
+        return { op: 'choose', dst: frame.assigned(stmt.dst), count };
       }
       case 'fence':
-        if (this.#surroundings.buffered) this.#node({ op: 'fence' }, place, context);
-        return;
-      case 'buffered':
-        return this.#buffered(stmt, place, context);
+        return this.#surroundings.buffered ? { op: 'fence' } : undefined;
+      case 'buffered': {
+        const value = this.#surroundings.buffered ? undefined : constant(INT, 0);
+        const dst = frame.assigned(stmt.dst, value);
+        return value ? { op: 'set', dst, value } : { op: 'buffered', dst };
+      }
       case 'fail': {
         const message = this.#expr(stmt.message, context);
         assert(message.op === 'text', `the message of fail is not a literal at ${stmt.loc.file}:${stmt.loc.line}`);
-        this.#node({ op: 'fail', kind: stmt.kind, message: message.value }, place, context);
-        this.#open = [];
-        return;
+        return { op: 'fail', kind: stmt.kind, message: message.value };
       }
       default:
         return unreachable(stmt);
     }
+  }
+
+  #block(stmt: Stmt & { op: 'block' }, context: Context): void {
+    const leave = nobody();
+    const labels = new Map(context.labels).set(stmt.label, { leave, again: leave });
+    this.#list(stmt.body, { ...context, labels });
+    this.#come(leave, context.frame);
+    this.#leave(leave, context.frame);
   }
 
   #label(label: string, context: Context) {
@@ -259,15 +281,12 @@ class Inliner {
 
   #set(stmt: Stmt & { op: 'set' }, place: Place, context: Context): void {
     const address = context.frame.address(stmt.dst);
-    if (address) return this.#sets(address.snapshots, place, context);
-    const value = this.#expr(stmt.value, context);
-    this.#node({ op: 'set', dst: context.frame.assigned(stmt.dst, value), value }, place, context);
-  }
-
-  #buffered(stmt: Stmt & { op: 'buffered' }, place: Place, { frame, ...around }: Context): void {
-    const value = this.#surroundings.buffered ? undefined : constant(INT, 0);
-    const dst = frame.assigned(stmt.dst, value);
-    this.#node(value ? { op: 'set', dst, value } : { op: 'buffered', dst }, place, around);
+    if (address) {
+      this.#sets(address.snapshots, place, context);
+    } else {
+      const value = this.#expr(stmt.value, context);
+      this.#node({ op: 'set', dst: context.frame.assigned(stmt.dst, value), value }, place, context);
+    }
   }
 
   #return({ value }: Stmt & { op: 'return' }, place: Place, context: Context): void {
@@ -284,7 +303,10 @@ class Inliner {
 
   #if(stmt: Stmt & { op: 'if' }, place: Place, context: Context): void {
     const condition = this.#expr(stmt.condition, context);
-    if (condition.op === 'const') return this.#list(condition.value ? stmt.then : stmt.else, context);
+    if (condition.op === 'const') {
+      this.#list(condition.value ? stmt.then : stmt.else, context);
+      return;
+    }
     const { frame } = context;
     const branch = this.#node({ op: 'branch', condition }, place, context);
     const before = frame.knownBeside(undefined);
