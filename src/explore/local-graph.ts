@@ -283,8 +283,10 @@ class Explorer {
   }
 }
 
-/** @returns the same for the same values at the same part */
+/** @returns another for other values, or at another part */
 function keyOf(at: number, known: Known): string {
-  if (known.size === 0) return String(at);
-  return `${at} ${[...known].sort(([a], [b]) => a - b).join()}`;
+  let key = String(at);
+  // what was assigned in another order is followed anew, which costs less than to sort
+  for (const [local, value] of known) key += ` ${local} ${value}`;
+  return key;
 }
