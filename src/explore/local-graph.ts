@@ -10,7 +10,7 @@ import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedScenario, LinkedTask } from '../compiler/link.js';
 import { Folder } from '../compiler/link-expr.js';
 import type { CellAccess, NodeId, Op } from '../compiler/link-graph.js';
-import { type Region, regionFrom } from '../compiler/link-steps.js';
+import { type Region, regionOf } from '../compiler/link-steps.js';
 
 /** Values of a local that are told apart at one place at most, and values of a choice. */
 const MANY = 16;
@@ -42,8 +42,6 @@ export interface LocalGraph {
   start: number;
   /** per pc the locals whose values tell its spots apart */
   keys: readonly (readonly LocalId[])[];
-  /** per pc its step */
-  regions: readonly (Region | undefined)[];
 }
 
 type Known = Map<LocalId, number>;
@@ -96,7 +94,6 @@ class Explorer {
   readonly #spots: Spot[] = [{ pc: 0, values: [], next: [], touched: new Map(), mains: new Set(), chooses: false }];
   readonly #ids = new Map<string, number>([['0:', 0]]);
   readonly #pending: number[] = [];
-  readonly #regions: (Region | undefined)[];
   readonly #meetings: (Uint8Array | undefined)[] = [];
   /** what is known on the way that is followed */
   #known: Known = new Map();
@@ -114,7 +111,6 @@ class Explorer {
     const { layout, compiled } = linked;
     const around = { task: 0, taskCount: 0, buffered: false };
     this.#folder = new Folder((id) => this.#known.get(id), layout, compiled.program, around);
-    this.#regions = task.points.map(() => undefined);
     this.#keys = task.points.map((point, pc) => (point?.live ?? []).filter((local) => !unknown[pc].has(local)));
   }
 
@@ -129,7 +125,7 @@ class Explorer {
       });
       break;
     }
-    return { spots: this.#spots, start, keys: this.#keys, regions: this.#regions };
+    return { spots: this.#spots, start, keys: this.#keys };
   }
 
   #spotAt(pc: number, known: ReadonlyMap<LocalId, number>): number {
@@ -157,13 +153,6 @@ class Explorer {
     return seen.size > MANY;
   }
 
-  #region(pc: number): Region {
-    const region =
-      this.#regions[pc] ?? regionFrom(this.#task.graph, this.#task.points[pc]?.node ?? 0, this.#linked.memory);
-    this.#regions[pc] = region;
-    return region;
-  }
-
   /** Per part of a step 2 where ways meet; less elsewhere. */
   #meets(pc: number, { next }: Region): Uint8Array {
     const known = this.#meetings[pc];
@@ -176,7 +165,7 @@ class Explorer {
 
   /** Follows every way that the step can go. */
   #step(spot: Spot): void {
-    const region = this.#region(spot.pc);
+    const region = regionOf(this.#task, spot.pc);
     const next = new Set<number>();
     const seen = new Set<string>();
     const meets = this.#meets(spot.pc, region);
