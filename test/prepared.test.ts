@@ -72,6 +72,8 @@ describe('programs that are not those of the sources', () => {
   it('an edited kernel and an edited scenario are compiled anew, and what they do is seen', () => {
     const copy = copyOf('edited', installed);
     expect(run(copy, CHECK).stdout).toMatch(/^ordinary-page on v7\.3: holds\n/);
+    edit(join(copy, 'src/linux/mm/page_alloc.ts'), '__rmqueue_pcplist', 'rmqueue_edited');
+    expect(run(copy, [...CHECK, '--show-steps']).stdout).toContain('rmqueue_edited');
     edit(join(copy, 'src/scenarios/ordinary-page.ts'), "'the page is free, once'", "'it is free'");
     edit(join(copy, 'src/scenarios/ordinary-page.ts'), 'free_pages() === 1', 'free_pages() === 2');
     const { exit, stdout } = run(copy, CHECK);

@@ -46,6 +46,9 @@ const MEMORY_SHARE = 0.8;
 /** A search that has taken as long as this is helped with. */
 const LONG_SECONDS = 0.5;
 
+/** Room for what is made and soon forgotten: linking and proofs make so much that collecting it took a tenth of their time. */
+const YOUNG_MB = 96;
+
 interface Member {
   worker: Worker;
   /** position in the plan of what it searches */
@@ -87,7 +90,9 @@ class Pool {
   private start(): Member {
     const data: WorkerData = { options: this.options, stop: this.stop };
     this.threads++;
-    const member: Member = { worker: new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data }) };
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_MB };
+    const worker = new Worker(new URL('./check-worker.js', import.meta.url), { workerData: data, resourceLimits });
+    const member: Member = { worker };
     this.members.push(member);
     member.worker.on('message', (message: FromWorker) => void this.guarded(() => this.heard(member, message)));
     member.worker.on('error', (error) => this.fail(error));

@@ -4,6 +4,7 @@
  * locals at all but expressions over the caller's.
  */
 import { assert } from '../base/assert.js';
+import { constant } from './fold.js';
 import type { Closure, Expr, FunctionIR, Local, LocalId, Stmt } from './ir.js';
 import { substituteLocals } from './link-graph.js';
 
@@ -28,6 +29,9 @@ export interface Snapshot {
   value: Expr;
 }
 
+/** The value of a local at some place; undefined: it may have several. */
+export type Known = number | undefined;
+
 /** What is true of a function wherever it is inlined. */
 export class FunctionFacts {
   /** local -> how many statements assign it */
@@ -36,6 +40,9 @@ export class FunctionFacts {
   readonly #captured = new Set<LocalId>();
   /** locals assigned once, with the address of something held by value or an element */
   readonly addresses = new Map<LocalId, Expr>();
+
+  /** loop -> the locals that are assigned in it */
+  readonly #changed = new WeakMap<Stmt, readonly LocalId[]>();
 
   constructor(fn: FunctionIR) {
     this.assigned = fn.locals.map(() => 0);
@@ -48,6 +55,25 @@ export class FunctionFacts {
   /** @returns whether the local keeps its value once it has one, wherever that can be used */
   isStable(id: LocalId, isParameter: boolean): boolean {
     return this.assigned[id] + (isParameter ? 1 : 0) <= 1 && !this.#captured.has(id);
+  }
+
+  /** @returns whether only the function's own statements assign the local, so that what is known of it can be followed */
+  isFollowed(id: LocalId): boolean {
+    return !this.#captured.has(id);
+  }
+
+  /** @returns the locals that are assigned within one of the function's loops, but for what closures assign */
+  changedIn(loop: Stmt): readonly LocalId[] {
+    const known = this.#changed.get(loop);
+    if (known) return known;
+    const found = new Set<LocalId>();
+    const visit = (stmt: Stmt): void => {
+      if ('dst' in stmt && stmt.dst !== undefined) found.add(stmt.dst);
+      for (const inner of bodies(stmt)) inner.forEach(visit);
+    };
+    visit(loop);
+    this.#changed.set(loop, [...found]);
+    return [...found];
   }
 
   #scan(statements: readonly Stmt[], inClosure: boolean): void {
@@ -98,8 +124,11 @@ export class Frame {
   readonly #ids: (LocalId | undefined)[] = [];
   readonly #bindings = new Map<LocalId, Binding>();
   readonly #addresses = new Map<LocalId, { value: Expr; snapshots: Snapshot[] }>();
+  /** what is known of the function's locals where the inliner is */
+  known: Known[];
 
   constructor(fn: FunctionIR, facts: FunctionFacts, locals: Locals) {
+    this.known = fn.locals.map(() => undefined);
     this.fn = fn;
     this.#facts = facts;
     this.#locals = locals;
@@ -115,6 +144,26 @@ export class Frame {
     return made;
   }
 
+  /** Takes note that a local is assigned. @param value if it is known. @returns the graph's local */
+  assigned(id: LocalId, value?: Expr): LocalId {
+    this.learn(id, value?.op === 'const' ? value.value : undefined);
+    return this.local(id);
+  }
+
+  learn(id: LocalId, value: Known): void {
+    if (this.#facts.isFollowed(id)) this.known[id] = value;
+  }
+
+  /** Takes note that a loop begins: anything may be in what it assigns. */
+  forget(loop: Stmt): void {
+    for (const id of this.#facts.changedIn(loop)) this.known[id] = undefined;
+  }
+
+  /** @returns what is known where the inliner is, and there as well where so much is known */
+  knownBeside(other: readonly Known[] | undefined): Known[] {
+    return other ? this.known.map((value, id) => (value === other[id] ? value : undefined)) : [...this.known];
+  }
+
   closure(param: LocalId): ClosureBinding {
     const binding = this.#bindings.get(param);
     assert(binding?.kind === 'closure', `parameter ${this.fn.locals[param]?.name} of ${this.fn.name} is no closure`);
@@ -127,7 +176,7 @@ export class Frame {
    */
   bindParameter(param: LocalId, argument: Binding, callerMayChange: boolean): Snapshot[] {
     if (argument.kind === 'expr' && this.#facts.assigned[param] > 0) {
-      return [{ dst: this.local(param), value: argument.value }];
+      return [{ dst: this.assigned(param, argument.value), value: argument.value }];
     }
     if (argument.kind === 'closure') {
       this.#bindings.set(param, argument);
@@ -175,6 +224,8 @@ export class Frame {
   rename(expr: Expr): Expr {
     const types = this.fn.locals;
     return substituteLocals(expr, (id) => {
+      const value = this.known[id];
+      if (value !== undefined) return constant(types[id].type, value);
       const binding = this.#bindings.get(id);
       if (!binding) return this.address(id)?.value ?? { op: 'local', type: types[id].type, id: this.local(id) };
       assert(binding.kind === 'expr', `a closure is used as a value in ${this.fn.name}`);

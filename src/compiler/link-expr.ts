@@ -15,11 +15,28 @@ export interface Surroundings {
   buffered: boolean;
 }
 
+interface Embedded {
+  first: number;
+  length: number;
+}
+
+/** layout -> struct -> field -> what `embedded` says of it, which is asked again and again */
+const embeddings = new WeakMap<Layout, Map<string, Map<string, Embedded>>>();
+
 /** The instances of its struct that a by-value field holds: those of host `h` (from 0) begin at `first + h * length`. */
-export function embedded(program: ProgramIR, layout: Layout, struct: string, field: string) {
-  const first = layout.embedBase.get(`${struct}.${field}`) ?? 0;
-  const length = program.structs.get(struct)?.fields.find((f) => f.name === field)?.length ?? 1;
-  return { first, length };
+export function embedded(program: ProgramIR, layout: Layout, struct: string, field: string): Embedded {
+  const structs = embeddings.get(layout) ?? new Map<string, Map<string, Embedded>>();
+  embeddings.set(layout, structs);
+  const fields = structs.get(struct) ?? new Map<string, Embedded>();
+  structs.set(struct, fields);
+  let found = fields.get(field);
+  if (!found) {
+    const first = layout.embedBase.get(`${struct}.${field}`) ?? 0;
+    const length = program.structs.get(struct)?.fields.find((f) => f.name === field)?.length ?? 1;
+    found = { first, length };
+    fields.set(field, found);
+  }
+  return found;
 }
 
 /** @param known the value of a local, or undefined */

@@ -2,10 +2,11 @@
 /**
  * Inlines a function and all it calls, closures too, into one Graph.
  *
- * It is built from the back: each statement is given the node that follows it and returns the node to begin with. Addresses of
- * structs held by value are not kept in locals but handed down as expressions over their hosts (link-bind.ts), so that
- * every access still says through which object it went.
- * Not here: constants and dead code (link-fold.ts); what is a step (link-steps.ts).
+ * It follows the code from its beginning and knows the locals that are constants there, whatever memory holds: what cannot be
+ * reached is not inlined, which is most of a kernel's code under the arguments of one call. Addresses of structs held by
+ * value are not kept in locals but handed down as expressions over their hosts (link-bind.ts), so that every access still
+ * says through which object it went.
+ * Not here: what memory holds, and what follows from that (link-fold.ts); what is a step (link-steps.ts).
  */
 import { assert, unreachable } from '../base/assert.js';
 import { InputError } from '../base/diagnostic.js';
@@ -13,7 +14,7 @@ import { constant, INT } from './fold.js';
 import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } from './ir.js';
 import type { Layout } from './layout.js';
 import type { LineMarks } from './lines.js';
-import { type Binding, Frame, FunctionFacts } from './link-bind.js';
+import { type Binding, Frame, FunctionFacts, type Known, type Snapshot } from './link-bind.js';
 import { Folder, type Surroundings } from './link-expr.js';
 import type { CellAccess, Graph, Node, NodeId, Op, Place } from './link-graph.js';
 
@@ -24,19 +25,33 @@ const MAX_DEPTH = 200;
 /** Whether statements stand in an atomic block, and in one of plain stores. */
 type Around = Pick<Node, 'atomic' | 'plain'>;
 
+/** Statements that say what comes next, or that make more than one operation. */
+type Control = 'set' | 'call' | 'callParam' | 'if' | 'loop' | 'block' | 'break' | 'continue' | 'return' | 'atomic';
+
 const OUTSIDE: Around = { atomic: false, plain: false };
+
+/** A way on that is not yet told where it leads: of node `n`, 2n is `next`, and 2n + 1 is `other`. */
+type Hole = number;
+
+/** Where ways meet: those that have come, and what they all know of the locals of the frame. */
+interface Meeting {
+  holes: Hole[];
+  known: Known[] | undefined;
+}
 
 /** Where statements stand: the frame, the jump targets, the calls around. */
 interface Context {
   frame: Frame;
-  labels: Map<string, { leave: NodeId; again: NodeId }>;
+  labels: Map<string, { leave: Meeting; again: Meeting }>;
   up: Place | undefined;
   atomic: boolean;
   /** within an atomic block whose stores are plain */
   plain: boolean;
   /** where `return` goes, and what it sets */
-  returnTo: NodeId;
+  returnTo: Meeting;
   returnDst: LocalId | undefined;
+  /** what has been returned so far, if that is one constant */
+  returned: { value: Known; isFirst: boolean };
 }
 
 /**
@@ -63,12 +78,13 @@ class Inliner {
   readonly locals: Local[] = [];
   /** per local: assigned once, so that its value stays what it is wherever it is used */
   readonly stable: boolean[] = [];
-  readonly #facts = new Map<string, FunctionFacts>();
   readonly #program: ProgramIR;
   readonly #layout: Layout;
   readonly #surroundings: Surroundings;
   readonly #marks: LineMarks | undefined;
   readonly #folder: Folder;
+  /** what the next node comes after; none: it cannot be reached */
+  #open: Hole[] = [];
   #depth = 0;
   #marked = 0;
 
@@ -82,17 +98,21 @@ class Inliner {
 
   graph(fn: FunctionIR, name: string): Graph {
     const result = fn.returns.kind === 'void' ? undefined : this.fresh({ name: '$result', type: fn.returns }, false);
-    const end = this.#node({ op: 'end' }, -1, { loc: fn.loc, function: fn.name, text: '', up: undefined }, OUTSIDE);
     const context: Context = {
-      frame: new Frame(fn, this.#factsOf(fn), this),
+      frame: new Frame(fn, factsOf(fn), this),
       labels: new Map(),
       up: undefined,
       ...OUTSIDE,
-      returnTo: end,
+      returnTo: nobody(),
       returnDst: result,
+      returned: { value: undefined, isFirst: true },
     };
-    const entry = this.#list(fn.body, end, context);
-    return { name, nodes: this.nodes, entry, locals: this.locals, result };
+    this.#list(fn.body, context);
+    this.#come(context.returnTo, context.frame);
+    this.#open = context.returnTo.holes;
+    this.#node({ op: 'end' }, { loc: fn.loc, function: fn.name, text: '', up: undefined }, OUTSIDE);
+    this.#open = [];
+    return { name, nodes: this.nodes, entry: 0, locals: this.locals, result };
   }
 
   fresh(local: Local, stable: boolean): LocalId {
@@ -106,26 +126,44 @@ class Inliner {
     return this.#folder.fold(expr);
   }
 
-  #node(op: Op, next: NodeId, place: Place, { atomic, plain }: Around, other: NodeId = -1): NodeId {
+  /** Adds a node after those that are open. @returns it; it is what is open then */
+  #node(op: Op, place: Place, { atomic, plain }: Around): NodeId {
     if (this.nodes.length - this.#marked >= MAX_NODES)
       throw tooLarge(place, `more than ${MAX_NODES} operations once its calls are inlined`);
-    this.nodes.push({ op, next, other, place, atomic, plain });
-    return this.nodes.length - 1;
+    const id = this.nodes.push({ op, next: -1, other: -1, place, atomic, plain }) - 1;
+    this.#lead(id);
+    this.#open = [id * 2];
+    return id;
   }
 
-  #factsOf(fn: FunctionIR): FunctionFacts {
-    let facts = this.#facts.get(fn.name);
-    if (!facts) {
-      facts = new FunctionFacts(fn);
-      this.#facts.set(fn.name, facts);
+  /** What is open goes on at a node. */
+  #lead(to: NodeId): void {
+    for (const hole of this.#open) {
+      const node = this.nodes[hole >> 1];
+      if ((hole & 1) === 0) node.next = to;
+      else node.other = to;
     }
-    return facts;
   }
 
-  #list(statements: readonly Stmt[], next: NodeId, context: Context): NodeId {
-    let entry = next;
-    for (let i = statements.length - 1; i >= 0; i--) entry = this.#statement(statements[i], entry, context);
-    return entry;
+  /** What is open comes to a meeting. */
+  #come(meeting: Meeting, frame: Frame): void {
+    if (this.#open.length === 0) return;
+    meeting.holes.push(...this.#open);
+    meeting.known = frame.knownBeside(meeting.known);
+    this.#open = [];
+  }
+
+  /** Goes on from a meeting. */
+  #leave({ holes, known }: Meeting, frame: Frame): void {
+    this.#open = holes;
+    if (known) frame.known = known;
+  }
+
+  #list(statements: readonly Stmt[], context: Context): void {
+    for (const stmt of statements) {
+      if (this.#open.length === 0 && this.nodes.length > 0) return;
+      this.#statement(stmt, context);
+    }
   }
 
   #place(stmt: { loc: Loc; text?: string }, context: Context): Place {
@@ -136,71 +174,92 @@ class Inliner {
     return this.fold(context.frame.rename(expr));
   }
 
-  #statement(stmt: Stmt, next: NodeId, context: Context): NodeId {
+  #statement(stmt: Stmt, context: Context): void {
     const place = this.#place(stmt, context);
-    const entry = this.#unmarked(stmt, next, place, context);
-    if (!this.#marks || stmt.op === 'block') return entry;
-    this.#marked++;
-    return this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, entry, place, context);
+    if (this.#marks && stmt.op !== 'block') {
+      this.#marked++;
+      this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, place, context);
+    }
+    this.#unmarked(stmt, place, context);
   }
 
-  #unmarked(stmt: Stmt, next: NodeId, place: Place, context: Context): NodeId {
+  #unmarked(stmt: Stmt, place: Place, context: Context): void {
+    const { frame } = context;
     switch (stmt.op) {
       case 'set':
-        return this.#set(stmt, next, place, context);
-      case 'load': {
-        const dst = context.frame.local(stmt.dst);
-        return this.#node({ op: 'load', dst, cell: this.#cell(stmt, context) }, next, place, context);
-      }
-      case 'store': {
-        const value = this.#expr(stmt.value, context);
-        return this.#node({ op: 'store', cell: this.#cell(stmt, context), value }, next, place, context);
-      }
+        this.#set(stmt, place, context);
+        break;
       case 'call':
-        return this.#call(stmt, next, place, context);
+        this.#call(stmt, place, context);
+        break;
       case 'callParam':
-        return this.#callParam(stmt, next, place, context);
+        this.#callParam(stmt, place, context);
+        break;
       case 'if':
-        return this.#if(stmt, next, place, context);
+        this.#if(stmt, place, context);
+        break;
       case 'loop':
-        return this.#loop(stmt, next, place, context);
-      case 'block': {
-        const labels = new Map(context.labels).set(stmt.label, { leave: next, again: next });
-        return this.#list(stmt.body, next, { ...context, labels });
-      }
+        this.#loop(stmt, place, context);
+        break;
+      case 'block':
+        this.#block(stmt, context);
+        break;
       case 'break':
-        return this.#label(stmt.label, context).leave;
+        this.#come(this.#label(stmt.label, context).leave, frame);
+        break;
       case 'continue':
-        return this.#label(stmt.label, context).again;
+        this.#come(this.#label(stmt.label, context).again, frame);
+        break;
       case 'return':
-        if (!stmt.value || context.returnDst === undefined) return context.returnTo;
-        return this.#node(
-          { op: 'set', dst: context.returnDst, value: this.#expr(stmt.value, context) },
-          context.returnTo,
-          place,
-          context,
-        );
+        this.#return(stmt, place, context);
+        break;
       case 'atomic':
-        return this.#atomic(stmt, next, place, context);
+        this.#atomic(stmt, place, context);
+        break;
+      default: {
+        const op = this.#operation(stmt, context);
+        if (op) this.#node(op, place, context);
+        if (op?.op === 'fail') this.#open = [];
+      }
+    }
+  }
+
+  #operation(stmt: Exclude<Stmt, { op: Control }>, context: Context): Op | undefined {
+    const { frame } = context;
+    switch (stmt.op) {
+      case 'load': {
+        const cell = this.#cell(stmt, context);
+        return { op: 'load', dst: frame.assigned(stmt.dst), cell };
+      }
+      case 'store':
+        return { op: 'store', cell: this.#cell(stmt, context), value: this.#expr(stmt.value, context) };
       case 'choose': {
-        const dst = context.frame.local(stmt.dst);
-        return this.#node({ op: 'choose', dst, count: this.#expr(stmt.count, context) }, next, place, context);
+        const count = this.#expr(stmt.count, context);
+        return { op: 'choose', dst: frame.assigned(stmt.dst), count };
       }
       case 'fence':
-        return this.#surroundings.buffered ? this.#node({ op: 'fence' }, next, place, context) : next;
+        return this.#surroundings.buffered ? { op: 'fence' } : undefined;
       case 'buffered': {
-        const dst = context.frame.local(stmt.dst);
-        if (this.#surroundings.buffered) return this.#node({ op: 'buffered', dst }, next, place, context);
-        return this.#node({ op: 'set', dst, value: constant(INT, 0) }, next, place, context);
+        const value = this.#surroundings.buffered ? undefined : constant(INT, 0);
+        const dst = frame.assigned(stmt.dst, value);
+        return value ? { op: 'set', dst, value } : { op: 'buffered', dst };
       }
       case 'fail': {
         const message = this.#expr(stmt.message, context);
         assert(message.op === 'text', `the message of fail is not a literal at ${stmt.loc.file}:${stmt.loc.line}`);
-        return this.#node({ op: 'fail', kind: stmt.kind, message: message.value }, -1, place, context);
+        return { op: 'fail', kind: stmt.kind, message: message.value };
       }
       default:
         return unreachable(stmt);
     }
+  }
+
+  #block(stmt: Stmt & { op: 'block' }, context: Context): void {
+    const leave = nobody();
+    const labels = new Map(context.labels).set(stmt.label, { leave, again: leave });
+    this.#list(stmt.body, { ...context, labels });
+    this.#come(leave, context.frame);
+    this.#leave(leave, context.frame);
   }
 
   #label(label: string, context: Context) {
@@ -216,70 +275,96 @@ class Inliner {
     return { column, ref: this.#expr(stmt.ref, context), index, ghost: stmt.ghost };
   }
 
-  #sets(sets: readonly { dst: LocalId; value: Expr }[], next: NodeId, place: Place, around: Around): NodeId {
-    let entry = next;
-    for (let i = sets.length - 1; i >= 0; i--) {
-      const { dst, value } = sets[i];
-      entry = this.#node({ op: 'set', dst, value: this.fold(value) }, entry, place, around);
-    }
-    return entry;
+  #sets(sets: readonly Snapshot[], place: Place, around: Around): void {
+    for (const { dst, value } of sets) this.#node({ op: 'set', dst, value: this.fold(value) }, place, around);
   }
 
-  #set(stmt: Stmt & { op: 'set' }, next: NodeId, place: Place, context: Context): NodeId {
+  #set(stmt: Stmt & { op: 'set' }, place: Place, context: Context): void {
     const address = context.frame.address(stmt.dst);
-    if (address) return this.#sets(address.snapshots, next, place, context);
-    const dst = context.frame.local(stmt.dst);
-    return this.#node({ op: 'set', dst, value: this.#expr(stmt.value, context) }, next, place, context);
-  }
-
-  #if(stmt: Stmt & { op: 'if' }, next: NodeId, place: Place, context: Context): NodeId {
-    const condition = this.#expr(stmt.condition, context);
-    if (condition.op === 'const') return this.#list(condition.value ? stmt.then : stmt.else, next, context);
-    const yes = this.#list(stmt.then, next, context);
-    const no = this.#list(stmt.else, next, context);
-    return this.#node({ op: 'branch', condition }, yes, place, context, no);
-  }
-
-  #loop(stmt: Stmt & { op: 'loop' }, next: NodeId, place: Place, context: Context): NodeId {
-    const head = this.#node({ op: 'jump' }, -1, place, context);
-    const after = this.#list(stmt.after, head, context);
-    const labels = new Map(context.labels).set(stmt.label, { leave: next, again: after });
-    this.nodes[head].next = this.#list(stmt.body, after, { ...context, labels });
-    return head;
-  }
-
-  #atomic(stmt: Stmt & { op: 'atomic' }, next: NodeId, place: Place, context: Context): NodeId {
-    const inside = { ...context, atomic: true, plain: context.atomic ? context.plain : stmt.plain === true };
-    let entry = this.#list(stmt.body, next, inside);
-    if (stmt.guard) {
-      const { enabled, reason } = stmt.guard;
-      entry = this.#node({ op: 'guard', enabled: this.#expr(enabled, inside), reason }, entry, place, inside);
-      entry = this.#list(stmt.guard.body, entry, inside);
+    if (address) {
+      this.#sets(address.snapshots, place, context);
+    } else {
+      const value = this.#expr(stmt.value, context);
+      this.#node({ op: 'set', dst: context.frame.assigned(stmt.dst, value), value }, place, context);
     }
-    return context.atomic ? entry : this.#node({ op: 'enter' }, entry, place, inside);
   }
 
-  #call(stmt: Stmt & { op: 'call' }, next: NodeId, place: Place, context: Context): NodeId {
+  #return({ value }: Stmt & { op: 'return' }, place: Place, context: Context): void {
+    const { returnDst: dst, returned } = context;
+    if (value && dst !== undefined) {
+      const result = this.#expr(value, context);
+      const known = result.op === 'const' ? result.value : undefined;
+      returned.value = returned.isFirst || returned.value === known ? known : undefined;
+      returned.isFirst = false;
+      this.#node({ op: 'set', dst, value: result }, place, context);
+    }
+    this.#come(context.returnTo, context.frame);
+  }
+
+  #if(stmt: Stmt & { op: 'if' }, place: Place, context: Context): void {
+    const condition = this.#expr(stmt.condition, context);
+    if (condition.op === 'const') {
+      this.#list(condition.value ? stmt.then : stmt.else, context);
+      return;
+    }
+    const { frame } = context;
+    const branch = this.#node({ op: 'branch', condition }, place, context);
+    const before = frame.knownBeside(undefined);
+    const after = nobody();
+    this.#list(stmt.then, context);
+    this.#come(after, frame);
+    this.#leave({ holes: [branch * 2 + 1], known: before }, frame);
+    this.#list(stmt.else, context);
+    this.#come(after, frame);
+    this.#leave(after, frame);
+  }
+
+  #loop(stmt: Stmt & { op: 'loop' }, place: Place, context: Context): void {
+    const { frame } = context;
+    const head = this.#node({ op: 'jump' }, place, context);
+    frame.forget(stmt);
+    const [leave, again] = [nobody(), nobody()];
+    const labels = new Map(context.labels).set(stmt.label, { leave, again });
+    this.#list(stmt.body, { ...context, labels });
+    this.#come(again, frame);
+    this.#leave(again, frame);
+    this.#list(stmt.after, context);
+    this.#lead(head);
+    this.#leave(leave, frame);
+  }
+
+  #atomic(stmt: Stmt & { op: 'atomic' }, place: Place, context: Context): void {
+    const inside = { ...context, atomic: true, plain: context.atomic ? context.plain : stmt.plain === true };
+    if (!context.atomic) this.#node({ op: 'enter' }, place, inside);
+    if (stmt.guard) {
+      const { body, enabled, reason } = stmt.guard;
+      this.#list(body, inside);
+      this.#node({ op: 'guard', enabled: this.#expr(enabled, inside), reason }, place, inside);
+    }
+    this.#list(stmt.body, inside);
+  }
+
+  #call(stmt: Stmt & { op: 'call' }, place: Place, context: Context): void {
     const callee = this.#program.functions.get(stmt.callee);
     assert(callee !== undefined, `no function ${stmt.callee}`);
     if (++this.#depth > MAX_DEPTH) throw tooLarge(place, `calls nested more than ${MAX_DEPTH} deep`);
-    const frame = new Frame(callee, this.#factsOf(callee), this);
+    const frame = new Frame(callee, factsOf(callee), this);
     const hasClosure = stmt.args.some((arg) => arg.op === 'closure');
-    const sets: { dst: LocalId; value: Expr }[] = [];
     stmt.args.forEach((arg, param) => {
-      sets.push(...frame.bindParameter(param, this.#argument(arg, context), hasClosure));
+      this.#sets(frame.bindParameter(param, this.#argument(arg, context), hasClosure), place, context);
     });
-    const entry = this.#list(callee.body, next, {
-      frame,
-      labels: new Map(),
-      up: place,
-      atomic: context.atomic,
-      plain: context.plain,
-      returnTo: next,
-      returnDst: stmt.dst === undefined ? undefined : context.frame.local(stmt.dst),
+    const { atomic, plain } = context;
+    const returned: Context['returned'] = { value: undefined, isFirst: true };
+    const returnDst = stmt.dst === undefined ? undefined : context.frame.local(stmt.dst);
+    const returnTo = nobody();
+    this.#list(callee.body, {
+      ...{ frame, labels: new Map(), up: place, atomic, plain, returnTo, returnDst, returned },
     });
+    const isAlwaysReturned = this.#open.length === 0;
+    this.#come(returnTo, frame);
+    this.#open = returnTo.holes;
+    if (stmt.dst !== undefined) context.frame.learn(stmt.dst, isAlwaysReturned ? returned.value : undefined);
     this.#depth--;
-    return this.#sets(sets, entry, place, context);
   }
 
   #argument(arg: Expr | Closure, context: Context): Binding {
@@ -288,29 +373,37 @@ class Inliner {
     return { kind: 'expr', value: this.#expr(arg, context) };
   }
 
-  #callParam(stmt: Stmt & { op: 'callParam' }, next: NodeId, place: Place, context: Context): NodeId {
+  #callParam(stmt: Stmt & { op: 'callParam' }, place: Place, context: Context): void {
     const { closure, frame } = context.frame.closure(stmt.param);
-    let returnTo = next;
-    if (stmt.dst !== undefined) {
-      assert(closure.result !== undefined, `a closure without value is used as one in ${context.frame.fn.name}`);
-      const value: Expr = { op: 'local', type: closure.returns, id: frame.local(closure.result) };
-      returnTo = this.#node({ op: 'set', dst: context.frame.local(stmt.dst), value }, next, place, context);
-    }
-    const entry = this.#list(closure.body, returnTo, {
-      frame,
-      labels: new Map(),
-      up: place,
-      atomic: context.atomic,
-      plain: context.plain,
-      returnTo,
-      returnDst: undefined,
+    const { atomic, plain } = context;
+    const values = stmt.args.map((arg) => this.#expr(arg, context));
+    const sets = closure.params.map((param, i) => ({ dst: frame.assigned(param), value: values[i] }));
+    this.#sets(sets, place, context);
+    const returnTo = nobody();
+    const returned = { value: undefined, isFirst: true };
+    this.#list(closure.body, {
+      ...{ frame, labels: new Map(), up: place, atomic, plain, returnTo, returnDst: undefined, returned },
     });
-    const sets = closure.params.map((param, i) => ({
-      dst: frame.local(param),
-      value: this.#expr(stmt.args[i], context),
-    }));
-    return this.#sets(sets, entry, place, context);
+    this.#come(returnTo, frame);
+    this.#leave(returnTo, frame);
+    if (stmt.dst === undefined || this.#open.length === 0) return;
+    assert(closure.result !== undefined, `a closure without value is used as one in ${context.frame.fn.name}`);
+    const value: Expr = { op: 'local', type: closure.returns, id: frame.local(closure.result) };
+    this.#node({ op: 'set', dst: context.frame.assigned(stmt.dst), value }, place, context);
   }
+}
+
+function nobody(): Meeting {
+  return { holes: [], known: undefined };
+}
+
+/** What is true of functions: of the same ones in every task, and in every program that has them. */
+const facts = new WeakMap<FunctionIR, FunctionFacts>();
+
+function factsOf(fn: FunctionIR): FunctionFacts {
+  const known = facts.get(fn) ?? new FunctionFacts(fn);
+  facts.set(fn, known);
+  return known;
 }
 
 function tooLarge(place: Place, what: string): InputError {

@@ -3,6 +3,7 @@
  * Cuts a task's graph into steps. A task rests at a *point*: just before a shared access, an atomic block or a choice. A
  * step goes from one point to the next: choices, the one access or block, and the local and ghost work after it.
  */
+import { assert } from '../base/assert.js';
 import type { LocalId } from './ir.js';
 import { type Graph, type Node, type NodeId, reachable, successors } from './link-graph.js';
 import { liveLocals } from './link-live.js';
@@ -17,6 +18,8 @@ export interface Point {
   live: LocalId[];
   /** whether the step from here may begin with a choice */
   chooses: boolean;
+  /** the code of the step from here */
+  region: Region;
 }
 
 export interface Steps {
@@ -48,19 +51,21 @@ export function isBoundary(node: Node, memory: Memory): boolean {
 }
 
 /** @returns the operations from `start` to the points after it */
-export function regionFrom(graph: Graph, start: NodeId, memory: Memory): Region {
+function regionFrom(graph: Graph, start: NodeId, memory: Memory): Region {
   const region: Region = { parts: [], next: [] };
-  const ids = new Map<string, number>();
+  /** by node, whether it is an exit and whether the access is over */
+  const ids = new Map<number, number>();
   const pending: number[] = [];
   const after: boolean[] = [];
   const partFor = (node: NodeId, isAfter: boolean): number => {
-    const isExit = isAfter && isBoundary(graph.nodes[node], memory);
-    const key = `${node} ${isExit ? 'exit' : isAfter}`;
+    const stops = isBoundary(graph.nodes[node], memory);
+    const isExit = isAfter && stops;
+    const key = node * 3 + (isExit ? 2 : isAfter ? 1 : 0);
     let id = ids.get(key);
     if (id === undefined) {
       id = region.parts.length;
       ids.set(key, id);
-      const isMain = !isAfter && isBoundary(graph.nodes[node], memory) && graph.nodes[node].op.op !== 'choose';
+      const isMain = !isAfter && stops && graph.nodes[node].op.op !== 'choose';
       region.parts.push(isExit ? { kind: 'exit', node } : { kind: 'node', node, isMain });
       region.next.push([]);
       after.push(isAfter || isMain);
@@ -73,6 +78,13 @@ export function regionFrom(graph: Graph, start: NodeId, memory: Memory): Region 
     const { node } = region.parts[id];
     region.next[id] = successors(graph.nodes[node]).map((to) => partFor(to, after[id]));
   }
+  return region;
+}
+
+/** @returns the code of the step from a point; the end has none */
+export function regionOf({ points }: Pick<Steps, 'points'>, pc: number): Region {
+  const region = points[pc]?.region;
+  assert(region !== undefined, `no step begins at ${pc}`);
   return region;
 }
 
@@ -95,27 +107,31 @@ function pastMarks({ nodes }: Graph, node: NodeId): NodeId {
 
 /** @returns the task's points, numbered in the order of its code */
 export function cutIntoSteps(graph: Graph, memory: Memory): Steps {
-  const found = new Set<NodeId>();
+  const found = new Map<NodeId, Region | undefined>();
   const choosing = new Set<NodeId>();
   const pending: NodeId[] = [];
   const add = (node: NodeId): void => {
     if (found.has(node)) return;
-    found.add(node);
+    found.set(node, undefined);
     pending.push(node);
   };
   const isEmpty = graph.nodes[pastMarks(graph, graph.entry)].op.op === 'end';
   if (!isEmpty) add(graph.entry);
   for (let start = pending.pop(); start !== undefined; start = pending.pop()) {
-    const { parts } = regionFrom(graph, start, memory);
+    const region = regionFrom(graph, start, memory);
+    const { parts } = region;
+    found.set(start, region);
     for (const part of parts) if (part.kind === 'exit') add(part.node);
     if (parts.some((part) => part.kind === 'node' && graph.nodes[part.node].op.op === 'choose')) choosing.add(start);
   }
-  const live = liveLocals(graph, found);
+  const live = liveLocals(graph, found.keys());
   const points: (Point | undefined)[] = [undefined];
   const pcOf = new Map<NodeId, number>();
-  for (const node of reachable(graph).filter((id) => found.has(id))) {
+  for (const node of reachable(graph)) {
+    const region = found.get(node);
+    if (!region) continue;
     pcOf.set(node, points.length);
-    points.push({ pc: points.length, node, live: live.get(node) ?? [], chooses: choosing.has(node) });
+    points.push({ pc: points.length, node, live: live.get(node) ?? [], chooses: choosing.has(node), region });
   }
   return { graph, points, pcOf, startPc: isEmpty ? 0 : (pcOf.get(graph.entry) ?? 0) };
 }

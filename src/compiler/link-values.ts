@@ -12,10 +12,10 @@ import { type CellAccess, type Graph, type Op, operands, reachable, readLocals, 
 import { liveLocals } from './link-live.js';
 import type { Memory } from './link-memory.js';
 
-/** null: too many to count. */
-type Values = ReadonlySet<number> | null;
+/** Each once, in no order; a few numbers are found sooner in an array than in a Set. null: too many to count. */
+type Values = readonly number[] | null;
 
-const NOTHING: ReadonlySet<number> = new Set();
+const NOTHING: readonly number[] = [];
 /** More values than this are not told apart. */
 const MANY = 16;
 /** Combinations of values that an expression is computed for at most. */
@@ -48,8 +48,7 @@ export class ValueSets {
     const all = graphs.flatMap((graph) => this.#enter(graph));
     for (const graph of graphs) {
       // read before it is assigned, a local is 0
-      for (const local of liveLocals(graph, [graph.entry]).get(graph.entry) ?? [])
-        this.#assign(graph, local, new Set([0]));
+      for (const local of liveLocals(graph, [graph.entry]).get(graph.entry) ?? []) this.#assign(graph, local, [0]);
     }
     for (let isWaiting = true; isWaiting; ) {
       isWaiting = false;
@@ -86,29 +85,30 @@ export class ValueSets {
   /** @returns the elements of its column that an access can go to */
   elements(graph: Graph, { column, ref, index }: CellAccess): number[] {
     const refs = this.#evaluate(graph, ref);
-    const indices = index ? this.#evaluate(graph, index) : new Set([0]);
+    const indices = index ? this.#evaluate(graph, index) : [0];
     const segment = this.#memory.segmentOf(column.struct, ref);
     const [first, count] = segment ? [segment.first, segment.count] : [0, column.size / column.length];
     const found: number[] = [];
     for (let instance = first; instance < first + count; instance++) {
-      if (refs && !refs.has(instance + 1)) continue;
-      for (let k = 0; k < column.length; k++) if (!indices || indices.has(k)) found.push(instance * column.length + k);
+      if (refs && !refs.includes(instance + 1)) continue;
+      for (let k = 0; k < column.length; k++)
+        if (!indices || indices.includes(k)) found.push(instance * column.length + k);
     }
     return found;
   }
 
   #transfer({ graph, op }: Transfer): void {
+    // there is no more of what may be anything
+    if (this.#locals.get(graph)?.[written(op)] === null) return;
     if (op.op === 'set') this.#assign(graph, op.dst, this.#evaluate(graph, op.value));
     else if (op.op === 'choose') {
       const counts = this.#evaluate(graph, op.count);
       const most = counts ? Math.max(0, ...counts) : MANY + 1;
-      this.#assign(graph, op.dst, most > MANY ? null : new Set(Array.from({ length: most }, (_, i) => i)));
+      this.#assign(graph, op.dst, most > MANY ? null : Array.from({ length: most }, (_, i) => i));
     } else if (op.op === 'load') {
       const cells = this.#valuesOf(op.cell.column);
-      const values = this.elements(graph, op.cell).reduce<Values>(
-        (all, element) => union(all, cells[element]),
-        NOTHING,
-      );
+      let values: Values = NOTHING;
+      for (const element of this.elements(graph, op.cell)) values = union(values, cells[element]);
       this.#assign(graph, op.dst, values);
     } else if (op.op === 'store') this.#store(graph, op.cell, this.#evaluate(graph, op.value));
   }
@@ -128,7 +128,7 @@ export class ValueSets {
   #valuesOf(column: Column): Values[] {
     let made = this.#elements.get(column);
     if (!made) {
-      made = Array.from({ length: column.size }, (_, element) => new Set([this.#memory.initial(column, element)]));
+      made = Array.from({ length: column.size }, (_, element) => [this.#memory.initial(column, element)]);
       this.#elements.set(column, made);
     }
     return made;
@@ -143,7 +143,7 @@ export class ValueSets {
   }
 
   #evaluate(graph: Graph, expr: Expr): Values {
-    if (expr.op === 'const') return new Set([expr.value]);
+    if (expr.op === 'const') return [expr.value];
     const all = this.#locals.get(graph) ?? [];
     if (expr.op === 'local') return all[expr.id];
     const used: LocalId[] = [];
@@ -151,10 +151,10 @@ export class ValueSets {
     readLocals(expr, (id) => {
       if (used.includes(id)) return;
       used.push(id);
-      combinations *= all[id]?.size ?? COMBINATIONS + 1;
+      combinations *= all[id]?.length ?? COMBINATIONS + 1;
     });
     if (combinations > COMBINATIONS) return null;
-    const values = used.map((id) => [...(all[id] ?? [])]);
+    const values = used.map((id) => all[id] ?? NOTHING);
     let result: Values = NOTHING;
     for (let i = 0; i < combinations && result !== null; i++) {
       let rest = i;
@@ -170,16 +170,21 @@ export class ValueSets {
   /** The value of an expression for the chosen combination. */
   #value(expr: Expr): Values {
     const value = this.#folder.fold(expr);
-    if (value.op === 'const') return new Set([value.value]);
+    if (value.op === 'const') return [value.value];
     // what is left is an address through null or outside, where the path ends, or a division by 0
     return value.op === 'embed' || value.op === 'global' ? NOTHING : null;
   }
 }
 
+/** @returns the very `a` where `b` has nothing that it has not */
 function union(a: Values, b: Values): Values {
   if (a === null || b === null) return null;
-  let size = a.size;
-  for (const value of b) if (!a.has(value)) size++;
-  if (size === a.size) return a;
-  return size > MANY ? null : new Set([...a, ...b]);
+  let both: number[] | undefined;
+  for (const value of b) {
+    if (a.includes(value)) continue;
+    both ??= [...a];
+    both.push(value);
+  }
+  if (!both) return a;
+  return both.length > MANY ? null : both;
 }

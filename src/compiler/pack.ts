@@ -128,6 +128,8 @@ export class Unpacked implements Pick<Workspace, 'commits' | 'kernels' | 'scenar
   readonly scenarios: readonly Scenario[];
   readonly #lines: readonly string[];
   readonly #programs: ReadonlyMap<string, number>;
+  /** line -> the part that it is */
+  readonly #read = new Map<number, unknown>();
 
   /** @param text as `pack` made it */
   constructor(text: string) {
@@ -159,7 +161,9 @@ export class Unpacked implements Pick<Workspace, 'commits' | 'kernels' | 'scenar
   #parts<T extends { name: string }>(lines: readonly number[]): Map<string, T> {
     return new Map(
       lines.map((line) => {
-        const part: T = JSON.parse(this.#lines[line]);
+        // programs share most of their parts, and nobody changes one
+        const part = (this.#read.get(line) ?? JSON.parse(this.#lines[line])) as T;
+        this.#read.set(line, part);
         return [part.name, part];
       }),
     );

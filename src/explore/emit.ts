@@ -12,7 +12,7 @@ import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/li
 import type { BlockReason, CellAccess, Node, NodeId } from '../compiler/link-graph.js';
 import { isNull } from '../compiler/link-memory.js';
 import { intersect, isWithin, type Range, rangeOf, rangeOfType } from '../compiler/link-range.js';
-import { type Region, regionFrom, wholeRegion } from '../compiler/link-steps.js';
+import { type Region, regionOf, wholeRegion } from '../compiler/link-steps.js';
 import type { CellPrinter } from './emit-cell.js';
 import { ExprPrinter } from './emit-expr.js';
 import type { Encoding, Kept, LocalSlot, Piece } from './encode.js';
@@ -47,9 +47,7 @@ export interface EmitOptions {
 /** @returns the text of the function for the step that starts at `pc` */
 export function emitStep(options: EmitOptions, task: number, pc: number): string {
   const program = options.linked.tasks[task];
-  const start = program.points[pc];
-  const region = regionFrom(program.graph, start?.node ?? 0, options.linked.memory);
-  const unit = new Unit(options, program.graph.nodes, program.ranges, region, task);
+  const unit = new Unit(options, program.graph.nodes, program.ranges, regionOf(program, pc), task);
   return unit.step(program, pc);
 }
 

@@ -69,7 +69,7 @@ class Analysis {
     this.#graphs = linked.tasks.map((task) =>
       localGraphOf(linked, task, (cell) => this.#values.elements(task.graph, cell)),
     );
-    this.#steps = linked.tasks.map((task, t) => this.#graphs[t].spots.map((spot) => this.#step(task, t, spot)));
+    this.#steps = linked.tasks.map((task, t) => this.#graphs[t].spots.map((spot) => this.#step(task, spot)));
     this.#commute();
     this.#visible = properties.reduce((all, graph) => all | this.#seen(graph), 0n);
   }
@@ -212,9 +212,9 @@ class Analysis {
     return all;
   }
 
-  #step({ graph, points, pcOf }: LinkedTask, task: number, spot: Spot): Step {
+  #step({ graph, points, pcOf }: LinkedTask, spot: Spot): Step {
     const { pc, next } = spot;
-    const region = this.#graphs[task].regions[pc];
+    const region = points[pc]?.region;
     const waiting = { lowers: [], added: [], isOnce: true };
     if (!region) return { ...NONE, pc, next: [], changes: 0n, chooses: false, ...waiting };
     let [reads, writes] = [0n, 0n];

@@ -8,9 +8,9 @@
  */
 import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedScenario, LinkedTask } from '../compiler/link.js';
-import { foldExpr } from '../compiler/link-expr.js';
+import { Folder } from '../compiler/link-expr.js';
 import type { CellAccess, NodeId, Op } from '../compiler/link-graph.js';
-import { type Region, regionFrom } from '../compiler/link-steps.js';
+import { type Region, regionOf } from '../compiler/link-steps.js';
 
 /** Values of a local that are told apart at one place at most, and values of a choice. */
 const MANY = 16;
@@ -42,12 +42,16 @@ export interface LocalGraph {
   start: number;
   /** per pc the locals whose values tell its spots apart */
   keys: readonly (readonly LocalId[])[];
-  /** per pc its step */
-  regions: readonly (Region | undefined)[];
 }
 
-type Known = ReadonlyMap<LocalId, number>;
+type Known = Map<LocalId, number>;
 type ElementsOf = (cell: CellAccess) => readonly number[];
+
+/** A way through a step that is still to be followed from a part of it. */
+interface Way {
+  at: number;
+  known: Known;
+}
 
 /** @param elementsOf where an access may go, if nothing more is known than its expressions say */
 export function localGraphOf(linked: LinkedScenario, task: LinkedTask, elementsOf: ElementsOf): LocalGraph {
@@ -90,8 +94,12 @@ class Explorer {
   readonly #spots: Spot[] = [{ pc: 0, values: [], next: [], touched: new Map(), mains: new Set(), chooses: false }];
   readonly #ids = new Map<string, number>([['0:', 0]]);
   readonly #pending: number[] = [];
-  readonly #regions: (Region | undefined)[];
-  readonly #meetings: (ReadonlySet<number> | undefined)[] = [];
+  readonly #meetings: (Uint8Array | undefined)[] = [];
+  /** what is known on the way that is followed */
+  #known: Known = new Map();
+  readonly #folder: Folder;
+  /** operation -> the elements that it touches where what is known says nothing new of it */
+  readonly #everywhere: (readonly number[] | undefined)[] = [];
   /** per pc and local the values seen */
   readonly #seen = new Map<string, Set<number>>();
 
@@ -100,7 +108,9 @@ class Explorer {
     this.#task = task;
     this.#elementsOf = elementsOf;
     this.#unknown = unknown;
-    this.#regions = task.points.map(() => undefined);
+    const { layout, compiled } = linked;
+    const around = { task: 0, taskCount: 0, buffered: false };
+    this.#folder = new Folder((id) => this.#known.get(id), layout, compiled.program, around);
     this.#keys = task.points.map((point, pc) => (point?.live ?? []).filter((local) => !unknown[pc].has(local)));
   }
 
@@ -115,10 +125,10 @@ class Explorer {
       });
       break;
     }
-    return { spots: this.#spots, start, keys: this.#keys, regions: this.#regions };
+    return { spots: this.#spots, start, keys: this.#keys };
   }
 
-  #spotAt(pc: number, known: Known): number {
+  #spotAt(pc: number, known: ReadonlyMap<LocalId, number>): number {
     const unknown = this.#unknown[pc];
     const values = this.#keys[pc].map((local) => {
       const value = known.get(local);
@@ -143,104 +153,107 @@ class Explorer {
     return seen.size > MANY;
   }
 
-  #region(pc: number): Region {
-    const region =
-      this.#regions[pc] ?? regionFrom(this.#task.graph, this.#task.points[pc]?.node ?? 0, this.#linked.memory);
-    this.#regions[pc] = region;
-    return region;
-  }
-
-  /** The parts of a step where ways meet. */
-  #meets(pc: number, { next }: Region): ReadonlySet<number> {
+  /** Per part of a step 2 where ways meet; less elsewhere. */
+  #meets(pc: number, { next }: Region): Uint8Array {
     const known = this.#meetings[pc];
     if (known) return known;
-    const found = new Set<number>();
-    const seen = new Set<number>();
-    for (const to of next.flat()) (seen.has(to) ? found : seen).add(to);
+    const found = new Uint8Array(next.length);
+    for (const ways of next) for (const to of ways) found[to] = Math.min(2, found[to] + 1);
     this.#meetings[pc] = found;
     return found;
   }
 
   /** Follows every way that the step can go. */
   #step(spot: Spot): void {
-    const region = this.#region(spot.pc);
+    const region = regionOf(this.#task, spot.pc);
     const next = new Set<number>();
     const seen = new Set<string>();
     const meets = this.#meets(spot.pc, region);
-    const known = new Map<LocalId, number>();
+    const known: Known = new Map();
     this.#keys[spot.pc].forEach((local, i) => {
       if (!Number.isNaN(spot.values[i])) known.set(local, spot.values[i]);
     });
-    const pending: { at: number; known: Map<LocalId, number> }[] = [{ at: 0, known }];
+    const pending: Way[] = [{ at: 0, known }];
     let left = PATIENCE;
     for (let one = pending.pop(); one; one = pending.pop()) {
-      // what goes on for so long is followed without values
-      if (left-- <= 0) one.known.clear();
-      if (meets.has(one.at)) {
-        const key = `${one.at} ${[...one.known].sort(([a], [b]) => a - b).join()}`;
-        if (seen.has(key)) continue;
+      this.#known = one.known;
+      for (let at = one.at; at >= 0; at = this.#follow(spot, region, at, next, pending)) {
+        // what goes on for so long is followed without values
+        if (left-- <= 0) this.#known.clear();
+        if (meets[at] < 2) continue;
+        const key = keyOf(at, this.#known);
+        if (seen.has(key)) break;
         seen.add(key);
-      }
-      const part = region.parts[one.at];
-      const { op } = this.#task.graph.nodes[part.node];
-      if (part.kind === 'exit') {
-        next.add(this.#spotAt(this.#task.pcOf.get(part.node) ?? 0, one.known));
-        continue;
-      }
-      if (op.op === 'end') next.add(0);
-      if (op.op === 'end' || op.op === 'fail') continue;
-      if (part.isMain) spot.mains.add(one.at);
-      for (const { way, more } of this.#ways(spot, part.node, op, one.known)) {
-        const to = region.next[one.at];
-        pending.push({ at: to[to.length > 1 ? way : 0], known: more });
       }
     }
     spot.next = [...next];
   }
 
-  /** @returns which ways on an operation leaves, and what is known there */
-  #ways(spot: Spot, node: NodeId, op: Op, known: Map<LocalId, number>): { way: number; more: Map<LocalId, number> }[] {
-    const on = (dst: LocalId, value: number | undefined, more = known) => {
-      if (value === undefined) more.delete(dst);
-      else more.set(dst, value);
-      return { way: 0, more };
-    };
+  /**
+   * Does what one part of a step does.
+   * @param next gets the spot that the step ends at, if it does
+   * @param pending gets the ways on but for the last
+   * @returns the part that the last way on leads to; -1 where there is none
+   */
+  #follow(spot: Spot, region: Region, at: number, next: Set<number>, pending: Way[]): number {
+    const part = region.parts[at];
+    if (part.kind === 'exit') {
+      next.add(this.#spotAt(this.#task.pcOf.get(part.node) ?? 0, this.#known));
+      return -1;
+    }
+    const { op } = this.#task.graph.nodes[part.node];
+    if (op.op === 'end') next.add(0);
+    if (op.op === 'end' || op.op === 'fail') return -1;
+    if (part.isMain) spot.mains.add(at);
+    const [first, second = first] = region.next[at];
     switch (op.op) {
       case 'set':
-        return [on(op.dst, this.#constant(op.value, known))];
-      case 'choose': {
-        const count = this.#constant(op.count, known);
-        spot.chooses ||= op.count.op !== 'const' || count !== 1;
-        if (count === undefined || count > MANY) return [on(op.dst, undefined)];
-        return Array.from({ length: Math.max(0, count) }, (_, i) => on(op.dst, i, new Map(known)));
-      }
+        this.#assign(op.dst, this.#constant(op.value));
+        return first;
+      case 'choose':
+        return this.#choose(spot, op, first, pending);
       case 'load':
-        return [on(op.dst, this.#loaded(op.cell, this.#touch(spot, node, op.cell, known)))];
+        this.#assign(op.dst, this.#loaded(op.cell, this.#touch(spot, part.node, op.cell)));
+        return first;
       case 'store':
-        this.#touch(spot, node, op.cell, known);
-        return [{ way: 0, more: known }];
+        this.#touch(spot, part.node, op.cell);
+        return first;
       case 'guard':
-        return this.#constant(op.enabled, known) === 0 ? [] : [{ way: 0, more: known }];
+        return this.#constant(op.enabled) === 0 ? -1 : first;
       case 'branch': {
-        const condition = this.#constant(op.condition, known);
-        if (condition !== undefined) return [{ way: condition === 0 ? 1 : 0, more: known }];
-        return [
-          { way: 0, more: new Map(known) },
-          { way: 1, more: known },
-        ];
+        const condition = this.#constant(op.condition);
+        if (condition !== undefined) return condition === 0 ? second : first;
+        pending.push({ at: first, known: new Map(this.#known) });
+        return second;
       }
       default:
-        return [{ way: 0, more: known }];
+        return first;
     }
   }
 
-  #touch(spot: Spot, node: NodeId, cell: CellAccess, known: Known): readonly number[] {
-    const { ref, index } = cell;
-    const elements = this.#elementsOf({
-      ...cell,
-      ref: this.#folded(ref, known),
-      index: index && this.#folded(index, known),
-    });
+  #choose(spot: Spot, op: Op & { op: 'choose' }, to: number, pending: Way[]): number {
+    const count = this.#constant(op.count);
+    spot.chooses ||= op.count.op !== 'const' || count !== 1;
+    if (count === undefined || count > MANY) {
+      this.#assign(op.dst, undefined);
+      return to;
+    }
+    for (let i = 0; i < count - 1; i++) pending.push({ at: to, known: new Map(this.#known).set(op.dst, i) });
+    this.#assign(op.dst, count - 1);
+    return count > 0 ? to : -1;
+  }
+
+  #assign(dst: LocalId, value: number | undefined): void {
+    if (value === undefined) this.#known.delete(dst);
+    else this.#known.set(dst, value);
+  }
+
+  #touch(spot: Spot, node: NodeId, cell: CellAccess): readonly number[] {
+    const ref = this.#folder.fold(cell.ref);
+    const index = cell.index && this.#folder.fold(cell.index);
+    const isNews = ref !== cell.ref || index !== cell.index;
+    const elements = (isNews ? undefined : this.#everywhere[node]) ?? this.#elementsOf({ ...cell, ref, index });
+    if (!isNews) this.#everywhere[node] = elements;
     const all = spot.touched.get(node) ?? new Set();
     for (const element of elements) all.add(element);
     spot.touched.set(node, all);
@@ -253,13 +266,16 @@ class Explorer {
     return memory.initial(column, elements[0]);
   }
 
-  #folded(expr: Expr, known: Known): Expr {
-    const around = { task: 0, taskCount: 0, buffered: false };
-    return foldExpr(expr, (id) => known.get(id), this.#linked.layout, this.#linked.compiled.program, around);
-  }
-
-  #constant(expr: Expr, known: Known): number | undefined {
-    const folded = this.#folded(expr, known);
+  #constant(expr: Expr): number | undefined {
+    const folded = this.#folder.fold(expr);
     return folded.op === 'const' ? folded.value : undefined;
   }
+}
+
+/** @returns another for other values, or at another part */
+function keyOf(at: number, known: Known): string {
+  let key = String(at);
+  // what was assigned in another order is followed anew, which costs less than to sort
+  for (const [local, value] of known) key += ` ${local} ${value}`;
+  return key;
 }

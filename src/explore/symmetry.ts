@@ -10,7 +10,7 @@
 import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
 import { operands, partsOf } from '../compiler/link-graph.js';
-import { regionFrom, wholeRegion } from '../compiler/link-steps.js';
+import { regionOf, wholeRegion } from '../compiler/link-steps.js';
 import { Exchange, type Meaning, NO_SYMMETRY, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
 import { FIRST_INPUT, Unprovable } from './symmetry-print.js';
 import { type Code, type Seen, type Walked, walk } from './symmetry-walk.js';
@@ -98,7 +98,7 @@ function differenceAfter(linked: LinkedScenario, exchange: Exchange): Difference
     if (task === exchange.b) continue;
     const [one, two] = [linked.tasks[task], linked.tasks[exchange.task(task)]];
     for (let pc = 1; pc < one.points.length; pc++) {
-      const difference = compared(linked, stepOf(linked, one, pc), stepOf(linked, two, pc), exchange);
+      const difference = compared(linked, stepOf(one, pc), stepOf(two, pc), exchange);
       if (difference) return difference;
     }
   }
@@ -113,12 +113,12 @@ function differenceAfter(linked: LinkedScenario, exchange: Exchange): Difference
 /** The code of steps, made once: a program is compared with itself again and again. */
 const steps = new WeakMap<LinkedTask, (Code | undefined)[]>();
 
-function stepOf({ memory }: LinkedScenario, task: LinkedTask, pc: number): Code {
+function stepOf(task: LinkedTask, pc: number): Code {
   const known = steps.get(task) ?? [];
   steps.set(task, known);
   const found = known[pc];
   if (found) return found;
-  const region = regionFrom(task.graph, task.points[pc]?.node ?? 0, memory);
+  const region = regionOf(task, pc);
   const made: Code = {
     graph: task.graph,
     region,
