@@ -2,8 +2,8 @@
 /**
  * The edges of the graph that a search walks, as one of its members writes them: a log of 32-bit words in chunks of shared
  * memory, each filled by one member. A record is ~state, and then the states that its steps lead to, in the order of the
- * steps. Every state that was looked at has one, if only ~state; within a chunk their numbers go up. A text that is assembled
- * (assemble.ts) makes them of a batch.
+ * steps. Every state that was looked at has one, if only ~state; within a chunk their numbers go up. They are made of a
+ * batch by a text that is assembled (drive.ts).
  *
  * Not here: chunks are made, put on disk and read by the owner (edge-log.ts).
  */
@@ -11,38 +11,11 @@ import { assert } from '../base/assert.js';
 import { BATCH, BLOCK } from './batch.js';
 import { CHUNKS_MAX, type Shared, WORD } from './control.js';
 import type { Generated } from './generate.js';
-import type { Places } from './places.js';
 
 /** Words of a chunk. */
 export const CHUNK = 1 << 16;
 /** What a batch may take, and the records without edges after it. */
 export const CHUNK_LEFT = BATCH + BLOCK;
-
-/**
- * (block, count): leaves the records of the first so many edges, from `block` + source to index, and gives how many words
- * these are. Sources come in order; those between without edges get theirs.
- */
-export function recordText(p: Places): string {
-  return `(block, count) => {
-let k = 0, at = ${p.edges}, last = M[${p.recorded}], from = 0;
-L0: for (;;) {
-  if (k === count) { M[${p.recorded}] = last; return at - ${p.edges}; }
-  from = block + M[${p.source} + k];
-  B1: { L1: for (;;) {
-    if (from <= last + 1) break B1;
-    last = last + 1;
-    M[at] = -1 - last;
-    at = at + 1;
-  } }
-  M[at] = -1 - from;
-  at = at + (from - last);
-  last = from;
-  M[at] = M[${p.index} + k];
-  at = at + 1;
-  k = k + 1;
-}
-}`;
-}
 
 export class EdgeWriter {
   readonly #generated: Generated;

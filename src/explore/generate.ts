@@ -11,8 +11,7 @@ import type { Addresses } from './addresses.js';
 import { assemble } from './assemble.js';
 import { claimTexts } from './claim.js';
 import { refusals, tablesOf } from './code.js';
-import { ANOTHER_TEXT, judgeText, nextText } from './drive.js';
-import { recordText } from './edges.js';
+import { ANOTHER_TEXT, judgeText, nextText, recordText } from './drive.js';
 import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
@@ -37,7 +36,7 @@ export interface Functions {
   keepOne(i: number, index: number): number;
   publish(index: number, pending: number): number;
   remember(count: number, pending: number): number;
-  /** leaves the records of so many edges; for the text see edges.ts */
+  /** leaves the records of so many edges; see edges.ts */
   record(block: number, count: number): number;
   grow(slots: number): number;
   /** takes the steps of successors that are taken alone (collapse.ts); absent in a plain model */
@@ -117,38 +116,53 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
   }
   memory.set(model.collapse?.table ?? [], places.alone);
   memory[places.settled + 1] = 0;
-  const firsts: number[] = [];
-  linked.tasks.forEach(({ points }, task) => {
-    const first = task === 0 ? 0 : firsts[task - 1] + linked.tasks[task - 1].points.length;
-    firsts.push(first);
-    memory.fill(0, places.slots + first, places.slots + first + points.length + 1);
-  });
-  const stepIn = (slot: number): WasmFunction => {
-    const task = firsts.findLastIndex((before) => before < slot);
-    const pc = slot - firsts[task];
-    memory[places.slots + slot] = linked.tasks[task].points[pc]?.chooses ? 2 : 1;
-    return { ...assemble(emitStep(options, task, pc), addresses), slot };
-  };
-  const generateFrom = (slot: number): void => {
-    const task = firsts.findLastIndex((before) => before < slot);
-    const end = firsts[task] + linked.tasks[task].points.length;
-    const functions: WasmFunction[] = [];
-    for (let at = slot; at < end && functions.length < AT_ONCE; at++) {
-      if (memory[places.slots + at] === 0) functions.push(stepIn(at));
-    }
-    instantiate(functions, given);
-  };
-  const generateAs = (other: number): void => {
-    const theirs = placesOf(linked, encoding, other, reducedOf(model)).slots;
-    const lacking: number[] = [];
-    for (let at = 1; at < steps; at++) {
-      if (memory[theirs + at] !== 0 && memory[places.slots + at] === 0) lacking.push(at);
-    }
-    instantiate(lacking.map(stepIn), given);
-  };
+  const firsts = linked.tasks.map((_, task) =>
+    linked.tasks.slice(0, task).reduce((sum, { points }) => sum + points.length, 0),
+  );
+  memory.fill(0, places.slots, places.slots + steps);
+  const parts = { model, options, addresses, given, memory, places, firsts };
   const driver = driverOf(options, { model, places, common, storage, member, firsts }, addresses);
   const functions = instantiate(driver, given) as Functions;
-  return { ...functions, memory, places, common, far, generate: generateFrom, generateAs };
+  return { ...functions, memory, places, common, far, ...stepsOf(parts) };
+}
+
+interface StepParts {
+  model: Model;
+  options: EmitOptions;
+  addresses: Addresses;
+  given: Record<string, unknown>;
+  memory: Int32Array;
+  places: Places;
+  /** task -> the slot before its first step */
+  firsts: readonly number[];
+}
+
+/** Generates steps when they are asked for. */
+function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAs'> {
+  const { model, options, addresses, given, memory, places, firsts } = parts;
+  const { tasks } = model.linked;
+  const isLacking = (slot: number): boolean => memory[places.slots + slot] === 0;
+  const taskOf = (slot: number): number => firsts.findLastIndex((before) => before < slot);
+  const stepIn = (slot: number): WasmFunction => {
+    const task = taskOf(slot);
+    const pc = slot - firsts[task];
+    memory[places.slots + slot] = tasks[task].points[pc]?.chooses ? 2 : 1;
+    return { ...assemble(emitStep(options, task, pc), addresses), slot };
+  };
+  const generate = (slot: number): void => {
+    const task = taskOf(slot);
+    const rest = Array.from({ length: firsts[task] + tasks[task].points.length - slot }, (_, i) => slot + i);
+    instantiate(rest.filter(isLacking).slice(0, AT_ONCE).map(stepIn), given);
+  };
+  const generateAs = (other: number): void => {
+    const theirs = placesOf(model.linked, model.encoding, other, reducedOf(model)).slots;
+    const steps = tasks.reduce((sum, { points }) => sum + points.length, 1);
+    const lacking = [...memory.subarray(theirs, theirs + steps).keys()].filter(
+      (slot) => memory[theirs + slot] !== 0 && isLacking(slot),
+    );
+    instantiate(lacking.map(stepIn), given);
+  };
+  return { generate, generateAs };
 }
 
 function reducedOf({ collapse, canonical }: Model): Reduced {
