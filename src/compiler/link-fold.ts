@@ -22,6 +22,8 @@ interface Block {
   at: Known[];
   isReached: boolean;
   isDirty: boolean;
+  /** whether it reads memory */
+  loads: boolean;
 }
 
 /** The propagation in one graph: solved as often as memory is found to change, then written down. */
@@ -45,15 +47,19 @@ export class Propagation {
     for (const block of this.#blocks) block.live = live.get(block.nodes[0]) ?? [];
   }
 
-  /** Finds what is known everywhere, given what is known of memory now. */
+  /**
+   * Finds what is known everywhere, given what is known of memory now. That only becomes less from one time to the next: so it
+   * goes on from what it found before, at the loads.
+   */
   solve(): void {
-    for (const block of this.#blocks) {
-      block.at = [];
-      block.isReached = false;
-    }
     const [entry] = this.#blocks;
-    entry.isReached = true;
-    entry.isDirty = true;
+    if (!entry.isReached) {
+      entry.isReached = true;
+      entry.isDirty = true;
+    }
+    for (const block of this.#blocks) {
+      if (block.isReached && block.loads) block.isDirty = true;
+    }
     for (let changed = true; changed; ) {
       changed = false;
       for (const block of this.#blocks) {
@@ -227,7 +233,8 @@ function blocksOf(graph: Graph): Block[] {
       if (next.length !== 1 || (entries.get(next[0]) ?? 0) > 1) break;
       nodes.push(next[0]);
     }
-    return { nodes, live: [], at: [], isReached: false, isDirty: false };
+    const loads = nodes.some((id) => graph.nodes[id].op.op === 'load');
+    return { nodes, live: [], at: [], isReached: false, isDirty: false, loads };
   });
 }
 
