@@ -31,9 +31,7 @@ export default {
   title: 'The scenario set, mode by mode',
   async report() {
     const rows = await new Programs().use((workspace) =>
-      [...workspace.scenarios]
-        .sort((a, b) => (a.name < b.name ? -1 : 1))
-        .map((scenario) => rowOf(workspace, scenario)),
+      [...workspace.scenarios].sort((a, b) => (a.name < b.name ? -1 : 1)).map((scenario) => rowOf(workspace, scenario)),
     );
     return [...HEAD, ...table([...rows, totalOf(rows)]), ''];
   },
