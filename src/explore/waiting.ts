@@ -152,11 +152,20 @@ function addedIn({ graph, region, elementsAt, kept }: StepCode): Added[] {
   const setters = new Map<LocalId, number>();
   for (const node of new Set(nodes)) {
     const { op } = graph.nodes[node];
-    for (const expr of operands(op)) readLocals(expr, (id) => readers.set(id, [...(readers.get(id) ?? []), node]));
+    for (const expr of operands(op)) {
+      readLocals(expr, (id) => {
+        const known = readers.get(id);
+        if (known) known.push(node);
+        else readers.set(id, [node]);
+      });
+    }
     if ('dst' in op) setters.set(op.dst, (setters.get(op.dst) ?? 0) + 1);
   }
-  const touching = (element: number): number =>
-    [...elementsAt.values()].filter((elements) => elements.includes(element)).length;
+  const touching = (element: number): number => {
+    let count = 0;
+    for (const elements of elementsAt.values()) if (elements.includes(element)) count++;
+    return count;
+  };
   return [...elementsAt].flatMap(([node, elements]): Added[] => {
     const { op } = graph.nodes[node];
     if (op.op !== 'load' || elements.length !== 1 || kept.has(op.dst) || setters.get(op.dst) !== 1) return [];
