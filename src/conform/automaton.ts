@@ -14,13 +14,17 @@ import type { Countable } from './order.js';
 import type { PageIndex } from './page-index.js';
 import type { Counts } from './rebuild.js';
 
-/** An entry of the table is the next state above two bits, 0 for what was not met yet, or ODD. */
+/** An entry of the table is the next state above what the event does, 0 for what was not met yet, or ODD. */
 const NEXT = 2;
-/** the event only moves the count */
-const QUIET = 1;
-/** lives, findings or facts change: the walk itself has to do it */
-const TELLING = 2;
+const DOES = 3;
 const ODD = -1;
+/** all that it does is to begin a life, or to end the one that is open */
+const OPENS = 1;
+const CLOSES = 2;
+/** lives, findings or facts change otherwise: the walk itself has to do it */
+const TELLS = 3;
+/** states begin at 1, so that no entry is 0 */
+const FIRST = 1;
 /** entries at most: a recording with more combinations is walked without */
 const ENTRIES = 1 << 20;
 /** in a memory: no event of the page was walked yet */
@@ -54,7 +58,7 @@ export class Automaton {
   page(page: number, kind: number, facts: PageFacts): boolean {
     const { walk, counts, width, classes } = this;
     const { before, after } = counts;
-    const { shapes, starts } = this.index;
+    const { shapes, starts, rows } = this.index;
     const { lives, broken } = walk;
     const [firstLife, firstBroken] = [lives.length, broken.length];
     const to = starts[page + 1];
@@ -70,7 +74,10 @@ export class Automaton {
       } else if (entry > 0) {
         before[at] = count;
         after[at] = countOf[entry >> NEXT];
-        if (entry & TELLING) {
+        const does = entry & DOES;
+        if (does === OPENS) walk.open(rows[at]);
+        else if (does === CLOSES) walk.close(rows[at], 0);
+        else if (does === TELLS) {
           walk.recall(this.memoryOf[state]);
           walk.event(at, to, facts);
         }
@@ -96,14 +103,22 @@ export class Automaton {
     const count = walk.looksAhead(at) ? undefined : counts.regular(at, this.countOf[state]);
     if (count === undefined) return (this.table[place] = ODD);
     walk.recall(this.memoryOf[state]);
-    const told = () => [lives.length, broken.length, walk.life, facts.made, facts.gone, facts.underflows].join();
-    const before = told();
+    const [life, length, findings] = [walk.life, lives.length, broken.length];
+    const marks = life < 0 ? 0 : lives.marks[life];
+    const told = facts.made + facts.gone + facts.underflows;
     walk.event(at, to, facts);
     const next = this.stateOf(count, walk.memory);
     if (next < 0) return ODD;
+    const row = this.index.rows[at];
+    let does = TELLS;
     // which row froze the page is no part of a state
-    const quiet = told() === before && walk.frozenAt !== this.index.rows[at];
-    return (this.table[place] = (next << NEXT) | (quiet ? QUIET : TELLING));
+    if (broken.length === findings && facts.made + facts.gone + facts.underflows === told && walk.frozenAt !== row) {
+      if (lives.length === length && walk.life === life) does = 0;
+      else if (lives.length === length && lives.end[life] === row && lives.marks[life] === marks) does = CLOSES;
+      else if (life < 0 && lives.length === length + 1 && lives.begin[length] === row && walk.life === length)
+        does = OPENS;
+    }
+    return (this.table[place] = (next << NEXT) | does);
   }
 
   /** The number of a state, -1 where there are too many. */
@@ -111,9 +126,9 @@ export class Automaton {
     const key = count * MEMORIES + memory;
     const known = this.states.get(key);
     if (known !== undefined) return known;
-    const state = this.states.size;
+    const state = FIRST + this.states.size;
     if ((state + 1) * this.width > ENTRIES) return -1;
-    if (state === this.countOf.length) {
+    if (state >= this.countOf.length) {
       this.countOf = grown(this.countOf, state + 1);
       this.memoryOf = grown(this.memoryOf, state + 1);
     }

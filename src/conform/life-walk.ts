@@ -189,13 +189,15 @@ export class Walk {
     this.allocated = true;
   }
 
-  private open(row: number): void {
+  /** A life begins with the event in `row`. */
+  open(row: number): void {
     this.life = this.lives.add(this.pfn, this.kind, row, 0);
     this.allocated = false;
     this.ending = false;
   }
 
-  private close(row: number, mark: number): void {
+  /** The open life ends with the event in `row`, or unseen. */
+  close(row: number, mark: number): void {
     this.lives.end[this.life] = mark === LIFE.endUnseen ? -1 : row;
     this.lives.marks[this.life] |= mark;
     this.life = -1;
