@@ -17,14 +17,9 @@ export class Sites {
     this.ofStack = new Int32Array(recording.stacks.size).fill(-1);
   }
 
-  /** Are there any stacks? */
-  get any(): boolean {
-    return this.ofStack.length > 0;
-  }
-
   /** The call path of the event in `row`. */
   of(row: number): number {
-    if (row < 0) return 0;
+    if (row < 0 || this.ofStack.length === 0) return 0;
     const stack = this.recording.events.stack(row);
     if (stack < 0) return 0;
     const site = this.ofStack[stack];

@@ -170,7 +170,7 @@ export class Stories {
   private word(at: number): number {
     const { rows, shapes } = this.lives.index;
     const word = this.words[shapes[at]] || this.learn(at);
-    const site = this.sites.any ? this.sites.of(rows[at]) : 0;
+    const site = this.sites.of(rows[at]);
     return site === 0 ? word : word ^ Math.imul(this.sites.holders[site], 0x85ebca6b);
   }
 
