@@ -86,7 +86,8 @@ export class Decoder {
   }
 
   /**
-   * Events of pages from the record that is due on. One long function on few numbers: nearly all of a recording comes by.
+   * Events of pages from the record that is due on, which is before the limit however that compares: beyond 2^53 times are no whole
+   * numbers. One long function on few numbers: nearly all of a recording comes by.
    * @returns false at a record that is none; true where the limit is reached or the data ends
    */
   private pageEvents(stream: CpuStream, until: number, rows: number): boolean {
@@ -95,7 +96,7 @@ export class Decoder {
     const { openRow, openPid } = stream;
     let { words, pageEnd, time, due, start, size } = stream;
     let { time: times, page: pages, shape: contents, who: whos, capacity, length: row } = events;
-    while (due < until && row < rows) {
+    do {
       const head = words[start];
       const plan = plans[planOf[little ? head & 0xffff : head >>> 16]];
       if (plan.pfn < 0 || size < plan.least) return false;
@@ -137,7 +138,7 @@ export class Decoder {
       stream.start = start;
       stream.size = size;
       stream.pos = start + type;
-    }
+    } while (due < until && row < rows);
     return true;
   }
 
