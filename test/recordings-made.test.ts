@@ -112,6 +112,18 @@ const open = (parts: DatParts, buffer?: string): Recording =>
   readRecording(writeDat(parts), codecs, buffer === undefined ? {} : { buffer });
 
 describe.each(SHAPES)('$name', (shape) => {
+  test('two CPUs at one time so late that it is no whole number in a double', () => {
+    const at = (time: bigint, pfn: number) => pageOf(shape, time, [{ delta: 1, payload: mod(shape, pfn, 1, 2) }]);
+    const first = new Uint8Array(Buffer.concat([at(0n, 1), at(1n << 60n, 2)]));
+    const { events } = open(
+      partsOf(
+        shape,
+        [first, at(1n << 60n, 3)].map((pages, cpu) => ({ cpu, pages })),
+      ),
+    );
+    expect(Array.from({ length: events.length }, (_, row) => events.pfn(row))).toEqual([1, 2, 3]);
+  });
+
   test.each([6, 7] as const)('version %i: every column', (version) => {
     const address = shape.longSize === 8 ? 0xffffffff81000104n : 0x81000104n;
     const events: MadeEvent[] = [

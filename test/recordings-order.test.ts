@@ -5,7 +5,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LifeFinder } from '../src/conform/lives.js';
+import { LifeFinder } from '../src/conform/life-finder.js';
 import { indexPages } from '../src/conform/page-index.js';
 import { isUnderflow } from '../src/spec/invariants.js';
 import { parseKernelVersion } from '../src/spec/kernel-version.js';

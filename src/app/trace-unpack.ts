@@ -5,7 +5,7 @@
  */
 import { createRequire } from 'node:module';
 import * as zlib from 'node:zlib';
-import { ZSTDDecoder } from 'zstddec';
+import type { ZSTDDecoder } from 'zstddec';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
 import { type Container, containerOf } from '../trace/read.js';
 import type { Codecs } from '../trace/recording.js';
@@ -26,6 +26,7 @@ let zstd: Promise<ZSTDDecoder> | undefined;
 
 async function zstdDecoder(): Promise<ZSTDDecoder> {
   zstd ??= (async () => {
+    const { ZSTDDecoder } = await import('zstddec');
     const decoder = new ZSTDDecoder();
     await decoder.init();
     return decoder;

@@ -178,7 +178,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): 
   const selection = narrow && selectionOf(trace, narrow, lives.index, sites);
   const diagnostics = recording.diagnostics.slice();
   diagnostics.push(...skippedNotes(lives, kernel));
-  const { stacked, first, last } = events.extent();
+  const { stacked, first, last } = events.tally;
   const sum = (pick: (cpu: CpuSummary) => number) => cpus.reduce((total, cpu) => total + Math.max(0, pick(cpu)), 0);
   return {
     file,

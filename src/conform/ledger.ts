@@ -33,6 +33,8 @@ export class Ledger {
   /** open references of the page walked last: where taken (row, -1 before the recording) and how many */
   readonly rows = new Int32Array(DEPTH);
   readonly amounts = new Int32Array(DEPTH);
+  /** and by which call path */
+  private readonly takers = new Int32Array(DEPTH);
   size = 0;
   /** by site: references taken and given back, and the longest time that one was held */
   readonly closed = new Map<number, { times: number; longest: number }>();
@@ -88,6 +90,7 @@ export class Ledger {
   private open(row: number, amount: number): void {
     if (amount === PIN_BIAS - 1 && this.isPinBegun(row)) {
       this.rows[this.size - 1] = row;
+      this.takers[this.size - 1] = this.sites.of(row);
       this.amounts[this.size - 1] += amount;
       return;
     }
@@ -95,11 +98,14 @@ export class Ledger {
       // the oldest two become one of unknown origin
       this.amounts[1] += this.amounts[0];
       this.rows[1] = -1;
+      this.takers[1] = 0;
       this.rows.copyWithin(0, 1);
+      this.takers.copyWithin(0, 1);
       this.amounts.copyWithin(0, 1);
       this.size--;
     }
     this.rows[this.size] = row;
+    this.takers[this.size] = this.sites.of(row);
     this.amounts[this.size++] = amount;
   }
 
@@ -121,7 +127,7 @@ export class Ledger {
 
   private give(row: number, amount: number): void {
     const site = this.sites.of(row);
-    if (this.learning && this.size === 1) this.remember(this.sites.of(this.rows[0]), site);
+    if (this.learning && this.size === 1) this.remember(this.takers[0], site);
     let left = amount;
     while (left > 0 && this.size > 0) {
       const at = this.best(row, site, left);
@@ -139,6 +145,7 @@ export class Ledger {
       this.size--;
       for (let later = at; later < this.size; later++) {
         this.rows[later] = this.rows[later + 1];
+        this.takers[later] = this.takers[later + 1];
         this.amounts[later] = this.amounts[later + 1];
       }
     }
@@ -190,7 +197,7 @@ export class Ledger {
     let score = open === amount ? 1 : 0;
     // a pin is given back whole, a plain put takes nothing off it
     if (open >= PIN_BIAS - 1 && amount < PIN_BIAS - 1) score -= 16;
-    const take = this.sites.of(taken);
+    const take = this.takers[at];
     if (take === 0 || site === 0) return score;
     const { events } = this.recording;
     if (this.sites.holders[take] === this.sites.holders[site]) score += events.pid(taken) === events.pid(row) ? 6 : 3;

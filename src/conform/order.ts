@@ -8,6 +8,7 @@
 import { isLawful } from '../spec/invariants.js';
 import { isStore, OP, type Op, possible, UNKNOWN } from '../spec/ops.js';
 import type { Recording } from '../trace/recording.js';
+import type { Whos } from '../trace/shapes.js';
 import type { PageIndex } from './page-index.js';
 
 /** Clocks of CPUs that run apart differ by so much at most (ns; kernel/sched/clock.c keeps "local" within a tick, TSCs far closer). */
@@ -71,6 +72,9 @@ export class Orderer {
   private readonly heads: number[] = [];
   private readonly taken: number[] = [];
   private readonly failed = new Set<string>();
+  /** by `Columns.who`: its task, and by that the last row that was looked at */
+  private readonly tasks: Int32Array;
+  private readonly lasts: Int32Array;
   private nodes = 0;
 
   constructor(
@@ -79,6 +83,8 @@ export class Orderer {
   ) {
     const { unit, clock } = recording;
     this.jitter = unit !== 'ns' || ONE_CLOCK.test(clock) ? 0 : JITTER;
+    this.tasks = tasksOf(recording.events.whos);
+    this.lasts = new Int32Array(this.tasks.length);
     this.renew(0);
   }
 
@@ -119,7 +125,6 @@ export class Orderer {
   private prepare(first: number, end: number, to: number): boolean {
     const { rows } = this.index;
     const { events } = this.recording;
-    const { time } = events;
     this.first = first;
     this.size = end - first;
     this.end = to;
@@ -143,21 +148,28 @@ export class Orderer {
     }
     if (high - low > ROWS) return false;
     this.looked -= high - low;
-    const placeOf = new Map<number, number>();
-    for (let at = first; at < end; at++) placeOf.set(rows[at], at - first);
-    const last = new Map<number, number>();
-    for (let row = low; row <= high; row++) {
-      // the idle task is one for each CPU
-      const task = events.pid(row) > 0 ? events.pid(row) : -1 - events.cpu(row);
-      const place = placeOf.get(row);
-      if (place !== undefined) {
-        const previous = last.get(task) ?? -1;
-        this.prevRow[place] = previous;
-        this.prevTime[place] = previous < 0 ? Number.NEGATIVE_INFINITY : time[previous];
-      }
-      last.set(task, row);
-    }
+    this.lookBack(low, high);
     return true;
+  }
+
+  /** Finds, for each event of the window, what its task recorded before, from row `low` on. */
+  private lookBack(low: number, high: number): void {
+    const { rows } = this.index;
+    const { who, time } = this.recording.events;
+    const { tasks, lasts } = this;
+    const places = Array.from({ length: this.size }, (_, place) => place);
+    places.sort((a, b) => rows[this.first + a] - rows[this.first + b]);
+    lasts.fill(-1);
+    for (let row = low, next = 0; row <= high; row++) {
+      const task = tasks[who[row]];
+      if (row === rows[this.first + places[next]]) {
+        const previous = lasts[task];
+        this.prevRow[places[next]] = previous;
+        this.prevTime[places[next]] = previous < 0 ? Number.NEGATIVE_INFINITY : time[previous];
+        next++;
+      }
+      lasts[task] = row;
+    }
   }
 
   /** May the window's event `later` have happened before `earlier`, perhaps although another CPU recorded that first? */
@@ -274,4 +286,15 @@ export class Orderer {
     }
     return { from: this.first, to: this.first + this.size, before, moved };
   }
+}
+
+/** Numbers the tasks; the idle task is one for each CPU. */
+function tasksOf({ size, pid, cpu }: Pick<Whos, 'size' | 'pid' | 'cpu'>): Int32Array {
+  const numbers = new Map<number, number>();
+  return Int32Array.from({ length: size }, (_, who) => {
+    const task = pid[who] > 0 ? pid[who] : -1 - cpu[who];
+    const number = numbers.get(task) ?? numbers.size;
+    numbers.set(task, number);
+    return number;
+  });
 }

@@ -30,18 +30,32 @@ export function stateOf(
 ): PageState {
   const word = (field: number) => events.shapes.words[shape * SHAPE_WORDS + field];
   const { has } = kinds[word(FIELD.kind)];
-  let flags: string | undefined;
+  let flags: PageState['flags'];
   if (has & HAS.flags) {
     const low = word(FIELD.flags);
-    flags = flagTexts ? pageFlagsOfText(flagTexts.text(low), kernel) : kernel && pageFlagNames(low, kernel);
+    flags = flagTexts ? setOf(pageFlagsOfText(flagTexts.text(low), kernel)) : kernel && flagSet(low, kernel);
   }
   const pointer: Pointer = { low: word(FIELD.mapping), high: word(FIELD.mappingHigh) };
   return {
     mapped: has & HAS.mapcount && kernel ? mappings(word(FIELD.mapcount), kernel) : undefined,
     anon: has & HAS.mapping ? isAnon(pointer) : undefined,
     mapping: has & HAS.mapping ? isMapped(pointer) : undefined,
-    flags: flags === undefined ? undefined : new Set(flags.split('|')),
+    flags,
   };
+}
+
+const setOf = (flags: string | undefined): PageState['flags'] =>
+  flags === undefined ? undefined : new Set(flags.split('|'));
+
+/** by kernel and the lower half of the flags: many pages have the same */
+const SETS = new WeakMap<KernelVersion, Map<number, PageState['flags']>>();
+
+function flagSet(low: number, kernel: KernelVersion): PageState['flags'] {
+  let sets = SETS.get(kernel);
+  if (!sets) SETS.set(kernel, (sets = new Map()));
+  let set = sets.get(low);
+  if (set === undefined) sets.set(low, (set = setOf(pageFlagNames(low, kernel))));
+  return set;
 }
 
 /** How often the page is mapped, as event `row` shows; undefined where it does not. */

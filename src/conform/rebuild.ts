@@ -77,13 +77,7 @@ export class Counts {
    * @param firstByGet a plain get may be the first reference to a page of this kind
    */
   page(page: number, result: Rebuilt, firstByGet: boolean): void {
-    this.from = this.index.starts[page];
-    this.to = this.index.starts[page + 1];
-    if (beginsPortion(this.index, page)) this.orderer.renew(portionOf(this.from));
-    this.firstByGet = firstByGet;
-    this.misses = 0;
-    let count = this.base(result);
-    this.resting = result.basis === 'evidence';
+    let count = this.begin(page, result, firstByGet);
     for (let at = this.from; at < this.to; at++) {
       const plain = count === UNKNOWN ? UNKNOWN : this.plain(at, count);
       if (plain !== UNKNOWN) {
@@ -114,6 +108,37 @@ export class Counts {
         count += this.shift(late, at, this.evidence(at) - count);
       }
     }
+  }
+
+  /** Begins with a page: the count before its first event, UNKNOWN where nothing tells. */
+  begin(page: number, result: Rebuilt, firstByGet: boolean): number {
+    this.from = this.index.starts[page];
+    this.to = this.index.starts[page + 1];
+    if (beginsPortion(this.index, page)) this.orderer.renew(portionOf(this.from));
+    this.firstByGet = firstByGet;
+    this.misses = 0;
+    const count = this.base(result);
+    this.resting = result.basis === 'evidence';
+    return count;
+  }
+
+  /**
+   * One event of the page begun last, where it fits and nothing about it is odd: what `page` makes of it depends on `count` and the
+   * event's content alone then. Returns the count after it, undefined for any other event.
+   */
+  regular(at: number, count: number): number | undefined {
+    const plain = count === UNKNOWN ? UNKNOWN : this.plain(at, count);
+    if (plain !== UNKNOWN) return plain;
+    if (count !== UNKNOWN && !(this.possible(at, count) && this.fitsAlone(at, count))) return undefined;
+    const op = this.op(at);
+    const told = this.told(at);
+    if (count === UNKNOWN && told !== UNKNOWN && !isStore(op)) return undefined;
+    const after = told !== UNKNOWN ? told : count === UNKNOWN ? UNKNOWN : count + this.delta(at);
+    const seen = this.evidence(at);
+    if (seen !== UNKNOWN && after !== UNKNOWN && seen !== after) return undefined;
+    this.before[at] = count;
+    this.after[at] = after;
+    return after;
   }
 
   private jump(at: number, result: Rebuilt): void {
@@ -175,12 +200,17 @@ export class Counts {
   /** Is event `at` possible after `count`, and lawful? What breaks a law and is confirmed by its `count=` needs no other order. */
   private fits(at: number, count: number): boolean {
     const op = this.op(at);
-    const val = this.val(at);
     if (op !== OP.mod && !this.possible(at, count)) return false;
+    if (this.fitsAlone(at, count)) return true;
+    return count === 0 && isLawful(op, count, count + this.val(at), this.orderer.isFrozen(this.from, at));
+  }
+
+  /** Is event `at` lawful after `count`, whatever came before? */
+  private fitsAlone(at: number, count: number): boolean {
+    const op = this.op(at);
     if (op !== OP.mod && op !== OP.modAndTest) return true;
-    const after = count + val;
-    if (isLawful(op, count, after, this.firstByGet) || this.evidence(at) === after) return true;
-    return count === 0 && isLawful(op, count, after, this.orderer.isFrozen(this.from, at));
+    const after = count + this.val(at);
+    return isLawful(op, count, after, this.firstByGet) || this.evidence(at) === after;
   }
 
   /** The count before the first event: from the first returned count, else from what most of the `count=` agree on. */

@@ -19,7 +19,7 @@ export class Sites {
 
   /** The call path of the event in `row`. */
   of(row: number): number {
-    if (row < 0) return 0;
+    if (row < 0 || this.ofStack.length === 0) return 0;
     const stack = this.recording.events.stack(row);
     if (stack < 0) return 0;
     const site = this.ofStack[stack];

@@ -9,6 +9,7 @@ import type { PageKind } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
+import { FIRST_SEED, SECOND_SEED, Sequence, Sequences } from './sequence.js';
 import type { Sites } from './sites.js';
 import type { LivesOf } from './summary.js';
 
@@ -53,57 +54,13 @@ interface Group {
   lives: number;
 }
 
-/** Longest run of steps, or of lives, that is looked at for being repeated. */
-const CYCLE = 6;
-
-/** A sequence of numbers in which what repeats directly stands once. */
-class Sequence {
-  words = new Int32Array(256);
-  /** by position: was the run that ends here repeated? */
-  repeated = new Uint8Array(256);
-  length = 0;
-
-  reset(): void {
-    this.length = 0;
-  }
-
-  push(word: number): void {
-    if (this.length === this.words.length) {
-      const [words, repeated] = [new Int32Array(this.length * 2), new Uint8Array(this.length * 2)];
-      words.set(this.words);
-      repeated.set(this.repeated);
-      [this.words, this.repeated] = [words, repeated];
-    }
-    this.words[this.length] = word;
-    this.repeated[this.length++] = 0;
-    const most = Math.min(CYCLE, this.length >> 1);
-    for (let run = 1; run <= most; run++) {
-      if (this.words[this.length - 1 - run] !== word || !this.isRepeated(run)) continue;
-      this.length -= run;
-      this.repeated[this.length - 1] = 1;
-      return;
-    }
-  }
-
-  private isRepeated(run: number): boolean {
-    const { words, length } = this;
-    for (let at = length - run; at < length; at++) if (words[at] !== words[at - run]) return false;
-    return true;
-  }
-
-  hash(seed: number): number {
-    let hash = seed;
-    for (let at = 0; at < this.length; at++) hash = Math.imul(hash ^ this.words[at], 0x01000193) ^ (hash >>> 15);
-    return hash;
-  }
-}
-
 /** Of lives, what stories are told from. */
 export type Lived = Pick<LivesOf, 'index' | 'firstLife' | 'counts'> & { lives: LifeColumns };
 
 /** Groups pages by story; device memory first, then what most pages have. */
 export class Stories {
   private readonly stretch = new Sequence();
+  private readonly stretches = new Sequences();
   private readonly whole = new Sequence();
   private readonly other = new Sequence();
   /** by shape, 0 for one not yet met */
@@ -191,8 +148,8 @@ export class Stories {
    * Fills `stretch` with the events of the page from position `from` on that are compared as one: to the end of a life, or of the
    * page. Returns the position behind them.
    */
-  private fill(from: number): number {
-    const { stretch, end, lastLife } = this;
+  private fill(from: number, stretch: Pick<Sequence, 'reset' | 'push'>): number {
+    const { end, lastLife } = this;
     const { rows } = this.lives.index;
     const ends = this.lives.lives.end;
     stretch.reset();
@@ -237,9 +194,16 @@ export class Stories {
     this.other.reset();
     this.begin(page);
     for (let from = this.lives.index.starts[page]; from < this.end; ) {
-      from = this.fill(from);
-      this.whole.push(this.stretch.hash(0x811c9dc5));
-      this.other.push(this.stretch.hash(0x9e3779b9));
+      const { stretch, stretches, life } = this;
+      let to = this.fill(from, stretches);
+      const known = stretches.number >= 0;
+      if (!known) {
+        this.life = life;
+        to = this.fill(from, stretch);
+      }
+      this.whole.push(known ? stretches.first : stretch.hash(FIRST_SEED));
+      this.other.push(known ? stretches.second : stretch.hash(SECOND_SEED));
+      from = to;
     }
     into[at] = this.whole.hash(1);
     into[at + 1] = this.other.hash(2);
@@ -251,9 +215,9 @@ export class Stories {
     this.whole.reset();
     this.begin(page);
     for (let from = this.lives.index.starts[page], to = from; from < this.end; from = to) {
-      to = this.fill(from);
+      to = this.fill(from, this.stretch);
       const steps = this.stretchSteps(from, to);
-      this.whole.push(this.stretch.hash(0x811c9dc5));
+      this.whole.push(this.stretch.hash(FIRST_SEED));
       lives[this.whole.length - 1] = steps;
     }
     return lives.slice(0, this.whole.length).flatMap((steps, at) => {

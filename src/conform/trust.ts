@@ -39,9 +39,7 @@ export function trustOf(
   oneBased: boolean,
 ): Trust {
   const counts = new Uint32Array(16);
-  const { shape, length } = events;
-  const { op: opOf } = effects;
-  for (let row = 0; row < length; row++) counts[opOf[shape[row]]]++;
+  for (const [shape, rows] of events.tally.perShape.entries()) counts[effects.op[shape]] += rows;
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
   const absent =
     somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);

@@ -8,7 +8,7 @@ import { type CpuStream, PADDING, UNSEEN } from './cpu-stream.js';
 import type { DatFile } from './dat-parts.js';
 import { fieldOf, parseFormat } from './format.js';
 import { grown } from './intern.js';
-import { kindOf, type Plan, planOf } from './record.js';
+import { kindOf, NO_PLAN, type Plan, planOf } from './record.js';
 import type { Loss } from './recording.js';
 import { PageTable, Shapes, Whos } from './shapes.js';
 import { TaskNames } from './task-names.js';
@@ -42,9 +42,9 @@ export class Decoder {
   /** stacks of events that another slice may have, in their order */
   readonly deferred: DeferredStack[] = [];
   readonly names: TaskNames;
-  /** 1 + the plan of an event id, 0 for one not met */
+  /** the plan of an event id, 0 for one not met: an event without a page */
   private readonly planOf = new Uint16Array(0x10000);
-  private readonly plans: Plan[] = [];
+  private readonly plans: Plan[] = [NO_PLAN];
   /** records by kind */
   private counts = new Float64Array(64);
   private readonly little: boolean;
@@ -69,19 +69,76 @@ export class Decoder {
   /** The number here of a kind that another thread met, with its records counted. */
   adoptKind({ format, count }: EventKind): number {
     const id = format?.id ?? 0;
-    const { kind } = this.plans[(this.planOf[id] || this.prepare(id)) - 1];
+    const { kind } = this.plans[this.planOf[id] || this.prepare(id)];
     this.counts[kind] += count;
     return kind;
   }
 
   /** Decodes the record that is due on a CPU and those after it that come before `limit`; false at the end of the CPU's data. */
-  run(stream: CpuStream, limit: Limit): boolean {
+  run(stream: CpuStream, { until, rows }: Limit): boolean {
     const { events } = this;
-    const { until, rows } = limit;
     do {
-      this.record(stream);
-      if (!this.advance(stream)) return false;
-    } while (stream.due < until && events.length < rows);
+      if (this.pageEvents(stream, until, rows)) continue;
+      this.other(stream);
+      this.advance(stream);
+    } while (!stream.over && stream.due < until && events.length < rows);
+    return !stream.over;
+  }
+
+  /**
+   * Events of pages from the record that is due on, which is before the limit however that compares: beyond 2^53 times are no whole
+   * numbers. One long function on few numbers: nearly all of a recording comes by.
+   * @returns false at a record that is none; true where the limit is reached or the data ends
+   */
+  private pageEvents(stream: CpuStream, until: number, rows: number): boolean {
+    const { little, scale, plans, planOf, counts, events, tables } = this;
+    const { shapes } = tables;
+    const { openRow, openPid } = stream;
+    let { words, pageEnd, time, due, start, size } = stream;
+    let { time: times, page: pages, shape: contents, who: whos, capacity, length: row } = events;
+    do {
+      const head = words[start];
+      const plan = plans[planOf[little ? head & 0xffff : head >>> 16]];
+      if (plan.pfn < 0 || size < plan.least) return false;
+      counts[plan.kind]++;
+      const flags = plan.flags8 < 0 ? 0 : words[start + plan.flags8] >>> plan.flagsShift;
+      const context = (flags & 0x58) === 0 ? 0 : contextOf(flags);
+      const pid = plan.pid < 0 ? -1 : words[start + plan.pid];
+      if (pid !== stream.lastPid || stream.lastWho < 0) this.enter(stream, pid);
+      if (row === capacity) {
+        events.reserve(row * 2);
+        ({ time: times, page: pages, shape: contents, who: whos, capacity } = events);
+      }
+      events.length = row + 1;
+      times[row] = due;
+      whos[row] = stream.lastWho;
+      contents[row] = shapes.intern(words, start, plan);
+      pages[row] = this.pageOf(words, start, plan);
+      if (stream.missed !== 0) this.gap(stream, row);
+      openRow[context] = row;
+      openPid[context] = pid;
+      stream.lastRow = row++;
+      // on to the next record: here where its header is a plain one
+      const pos = start + ((size + 3) >> 2);
+      const word = pos < pageEnd ? words[pos] : 0;
+      const type = little ? word & 31 : word >>> 27;
+      start = pos + 1;
+      if (type === 0 || type >= PADDING || start + type > pageEnd) {
+        stream.pos = pos;
+        stream.time = time;
+        if (!this.advance(stream)) return true;
+        ({ words, pageEnd, time, due, start, size } = stream);
+        continue;
+      }
+      size = type * 4;
+      time += little ? word >>> 5 : word & 0x07ffffff;
+      due = scale === 1 ? time : Math.round(time * scale);
+      stream.time = time;
+      stream.due = due;
+      stream.start = start;
+      stream.size = size;
+      stream.pos = start + type;
+    } while (due < until && row < rows);
     return true;
   }
 
@@ -128,8 +185,8 @@ export class Decoder {
     }
   }
 
-  /** The record that is due. */
-  private record(stream: CpuStream): void {
+  /** The record that is due, where it is no event of a page: a stack, or one that is kept as bytes. */
+  private other(stream: CpuStream): void {
     const { words, start, size } = stream;
     if (size < 4) {
       stream.note('an event has no type');
@@ -137,36 +194,35 @@ export class Decoder {
     }
     const head = words[start];
     const id = this.little ? head & 0xffff : head >>> 16;
-    const plan = this.plans[(this.planOf[id] || this.prepare(id)) - 1];
+    // of an id that was not met before; it may be one of pages
+    const plan = this.plans[this.planOf[id] || this.prepare(id)];
     if (size < plan.least) {
       stream.note(`an event of id ${id} is too short`);
       return;
     }
     this.counts[plan.kind]++;
     const flags = plan.flags8 < 0 ? 0 : words[start + plan.flags8] >>> plan.flagsShift;
-    const context = flags & 0x58 ? (flags & 0x40 ? 3 : flags & 0x08 ? 2 : 1) : 0;
+    const context = contextOf(flags);
     const pid = plan.pid < 0 ? -1 : words[start + plan.pid];
     if (plan.stack !== 'no') {
       if (plan.stack === 'kernel') this.attachStack(stream, plan, context, pid);
       return;
     }
     const { events, tables } = this;
-    if (pid !== stream.lastPid || stream.lastWho < 0) {
-      stream.lastPid = pid;
-      stream.lastWho = tables.whos.intern(stream.cpu, pid, this.names.of(pid));
-    }
-    const row = events.length;
-    if (row === events.capacity) events.reserve(row * 2);
-    events.length = row + 1;
-    events.time[row] = stream.due;
-    events.who[row] = stream.lastWho;
-    events.shape[row] = tables.shapes.intern(words, start, plan);
+    if (pid !== stream.lastPid || stream.lastWho < 0) this.enter(stream, pid);
+    const row = events.push(stream.due, stream.lastWho, tables.shapes.intern(words, start, plan));
     if (plan.pfn < 0) events.setExtra(row, tables.extras.add(stream.record(start, size)));
     else events.page[row] = this.pageOf(words, start, plan);
     if (stream.missed !== 0) this.gap(stream, row);
     stream.lastRow = row;
     stream.openRow[context] = row;
     stream.openPid[context] = pid;
+  }
+
+  /** Another task is on a CPU. */
+  private enter(stream: CpuStream, pid: number): void {
+    stream.lastPid = pid;
+    stream.lastWho = this.tables.whos.intern(stream.cpu, pid, this.names.of(pid));
   }
 
   /** Events are missing between the CPU's last one and `row`. */
@@ -217,7 +273,7 @@ export class Decoder {
     return table.intern(pairs, 0, pairsBefore(pairs, 0, frames));
   }
 
-  /** Makes the plan of an event id that was not met before; 1 + its place. */
+  /** Makes the plan of an event id that was not met before; its place. */
   private prepare(id: number): number {
     const stored = this.file.formats.get(id);
     const format = stored && parseFormat(stored.text, stored.system);
@@ -229,7 +285,7 @@ export class Decoder {
     const { plan, has } = planOf(known, kinds.length, this.little);
     kinds.push(kindOf(known, has));
     if (kinds.length > this.counts.length) this.counts = grown(this.counts, kinds.length);
-    this.planOf[id] = this.plans.push(plan);
+    this.planOf[id] = this.plans.push(plan) - 1;
     return this.planOf[id];
   }
 
@@ -247,6 +303,11 @@ export class Decoder {
 /** Nanoseconds of a tick of the clock, where the file has ticks and says so; else 1. */
 export function scaleOf({ tsc }: DatFile): number {
   return tsc && tsc.mult > 0 ? tsc.mult / 2 ** tsc.shift : 1;
+}
+
+/** common_flags to the context of the event: a task, a softirq, an interrupt, an NMI. */
+function contextOf(flags: number): number {
+  return flags & 0x58 ? (flags & 0x40 ? 3 : flags & 0x08 ? 2 : 1) : 0;
 }
 
 /** Words of the address pairs from `at` on, at most `pairs`, that stand before the end mark of all ones. */

@@ -305,10 +305,7 @@ function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
     if (!entry) byCpu.set(cpu, (entry = { cpu, read: 0, overrun: -1, dropped: -1 }));
     return entry;
   };
-  const reads = new Float64Array(events.whos.size);
-  const { who: whoOf, length } = events;
-  for (let row = 0; row < length; row++) reads[whoOf[row]]++;
-  for (let who = 0; who < reads.length; who++) at(events.whos.cpu[who]).read += reads[who];
+  for (const [who, rows] of events.tally.perWho.entries()) at(events.whos.cpu[who]).read += rows;
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];
     if (cpu === undefined) continue;

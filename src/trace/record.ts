@@ -40,7 +40,7 @@ export function planOf(format: EventFormat, kind: number, little: boolean): { pl
   const stack = stackKind(format);
   const word = fieldOf(format, 'caller')?.type.includes('long') === false ? 8 : wordSize(format);
   const plan: Plan = {
-    ...EMPTY,
+    ...NO_PLAN,
     kind,
     stack,
     pid: at(int(format, 'common_pid', 4)),
@@ -54,7 +54,8 @@ export function planOf(format: EventFormat, kind: number, little: boolean): { pl
   return pageFields(format, plan, pfn, little);
 }
 
-const EMPTY: Plan = {
+/** Finds nothing. */
+export const NO_PLAN: Plan = {
   kind: 0,
   stack: 'no',
   least: 0,

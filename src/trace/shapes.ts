@@ -186,7 +186,9 @@ export class PageTable {
   private slotOf(low: number, high: number): number {
     const { slots, narrow } = this;
     const mask = slots.length / 2 - 1;
-    const line = Math.imul((low >>> 3) ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 6;
+    const product = Math.imul((low >>> 3) ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1);
+    // pages far apart differ in its upper half alone
+    const line = product ^ (product >>> 15);
     for (let at = ((line << 3) | (low & 7)) & mask; ; at = (at + 1) & mask) {
       const page = slots[at * 2] - 1;
       if (page < 0) return at * 2;
