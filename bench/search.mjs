@@ -17,9 +17,11 @@ import {
 } from 'node:worker_threads';
 import { helperOf, modelOf } from '../dist/app/check-job.js';
 import { FileSpill, spillFolder } from '../dist/app/spill.js';
+import { tune } from '../dist/app/tuning.js';
 import { openWorkspace } from '../dist/app/workspace.js';
 import { check } from '../dist/explore/check.js';
 
+tune();
 if (isMainThread) await search(process.argv[2], JSON.parse(process.argv[3]));
 else await getReadyToHelp(workerData);
 

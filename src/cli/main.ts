@@ -7,6 +7,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { tune } from '../app/tuning.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT, errorData, renderError } from './errors.js';
 import { printable, screenOf } from './terminal.js';
@@ -21,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
 };
 
 async function main(args: string[]): Promise<void> {
+  tune();
   const program = new Command('refzero')
     .description(
       "Linux's device-memory page lifecycle: run it, explore every interleaving, hold it against recordings.",

@@ -9,7 +9,6 @@ import { eventsNamed, type OpenTrace, openTrace, pageOf, reportOf, type TraceRep
 import { explainPage } from '../app/trace-explain.js';
 import { isNarrowed, narrowOf } from '../app/trace-narrow.js';
 import { Team } from '../app/trace-team.js';
-import { tuneForTrace } from '../app/trace-tuning.js';
 import { InputError } from '../base/diagnostic.js';
 import { EXIT } from './errors.js';
 import { Progress } from './progress.js';
@@ -125,7 +124,6 @@ function explainCommand(trace: Command): void {
 }
 
 async function run(file: string, flags: Flags): Promise<number> {
-  tuneForTrace();
   const team = new Team(flags.threads === undefined ? undefined : limitOf(flags.threads, '--threads'));
   try {
     return await tell(file, flags, team);
