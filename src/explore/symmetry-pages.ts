@@ -6,10 +6,11 @@
  *
  * Not here: which numbers go into which arrays (symmetry-flow.ts), the proof (symmetry-proof.ts).
  */
-import type { Type } from '../compiler/ir.js';
+import type { Expr, Type } from '../compiler/ir.js';
 import type { LinkedScenario } from '../compiler/link.js';
+import { operands, partsOf, reachable } from '../compiler/link-graph.js';
 import { indexedArrays } from './symmetry-flow.js';
-import { Exchange, type Pages, type Symmetry, type Uses } from './symmetry-map.js';
+import { Exchange, type Pages, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
 import { type Difference, differenceAtFirst, differenceInProperties, differenceInSteps } from './symmetry-proof.js';
 import { differenceInText } from './symmetry-text.js';
 
@@ -24,7 +25,7 @@ export function findPages(linked: LinkedScenario, ofTasks: Uses): Pick<Symmetry,
   const pages: Pages[] = [];
   const refusedPages: Symmetry['refusedPages'] = [];
   for (const { count, ...uses } of indexedArrays(linked)) {
-    if (isOfTasks(uses, ofTasks) || !isKept(linked, uses)) continue;
+    if (isOfTasks(uses, ofTasks) || isPerTask(linked, uses, count) || !isKept(linked, uses)) continue;
     const name = [...uses.rows, ...uses.arrays].join(', ');
     const { classes, reason } = gather(linked, uses, count);
     if (classes.length > 0) pages.push({ name, classes, uses });
@@ -37,6 +38,21 @@ function isOfTasks({ rows, columns }: Uses, ofTasks: Uses): boolean {
   return (
     [...rows].some((name) => ofTasks.rows.has(name)) || [...columns.keys()].some((name) => ofTasks.columns.has(name))
   );
+}
+
+/** Whether there is one for each task, and no task names that of another: nobody would take them for pages. */
+function isPerTask(linked: LinkedScenario, { rows }: Uses, count: number): boolean {
+  if (rows.size === 0 || count !== linked.compiled.tasks.length) return false;
+  const names = (expr: Expr): number[] => {
+    const { op } = expr;
+    const isPointer = op === 'const' && expr.type.kind === 'ref' && expr.value > 0;
+    const row = isPointer ? rowOf(linked, (expr.type as Type & { kind: 'ref' }).struct, expr.value - 1) : undefined;
+    return row && rows.has(row.global) ? [row.index] : partsOf(expr).flatMap(names);
+  };
+  const named = linked.tasks.map(({ graph }) =>
+    reachable(graph).flatMap((node) => operands(graph.nodes[node].op).flatMap(names)),
+  );
+  return named.flat().length > 0 && named.every((list, task) => list.every((index) => index === task));
 }
 
 /** Whether tasks change the pages, and something that is kept between steps says which one is meant. */
@@ -83,8 +99,9 @@ function gather(linked: LinkedScenario, uses: Uses, count: number): Gathered {
       if (difference || patience === 0) others.push(other);
       else alike.push(other);
       if (!difference) continue;
-      reason ??= difference.reason;
-      if (difference.isOrder) return { classes: [], reason: difference.reason };
+      // of several, the last is of pages that nothing else tells apart
+      reason = difference.reason;
+      if (difference.isOrder) return { classes: [], reason };
       patience--;
     }
     if (alike.length > 1) classes.push(alike);

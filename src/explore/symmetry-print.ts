@@ -69,7 +69,7 @@ export class SymmetryPrinter {
   }
 
   #order(what: string): OrderUsed {
-    return new OrderUsed(`the number of a ${this.exchange.of} ${what}`);
+    return new OrderUsed(`${this.exchange.of === 'task' ? 'the number of a task' : 'an index'} ${what}`);
   }
 
   /** @returns what an integer means; undefined where it may mean anything, and for what is no integer */
