@@ -96,6 +96,11 @@ export class Exchange {
     this.of = of;
   }
 
+  /** For messages. */
+  get whose(): string {
+    return this.of === 'task' ? "one task's" : "one element's";
+  }
+
   /** The same with nothing exchanged. */
   still(): Exchange {
     return new Exchange(this.#linked, this.uses, 0, 0, this.of);

@@ -55,12 +55,12 @@ const access = (field: string, ref: Expr, index?: Expr) => ({
   ...{ struct: ref === world ? 'World' : 'Page', field, ref, ghost: false, text: '', loc: LOC },
   ...(index && { index }),
 });
-const load = (dst: number, field: string, ref = world, index?: Expr): Stmt => ({
+const load = (dst: number, field: string, ref: Expr = world, index?: Expr): Stmt => ({
   op: 'load',
   dst,
   ...access(field, ref, index),
 });
-const store = (value: Expr, field: string, ref = world, index?: Expr): Stmt => ({
+const store = (value: Expr, field: string, ref: Expr = world, index?: Expr): Stmt => ({
   op: 'store',
   value,
   ...access(field, ref, index),

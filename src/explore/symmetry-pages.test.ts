@@ -28,6 +28,7 @@ function first(): void { pages[0].count = 1; }
 function is_first(): void { const p: int = choose(3); pages[p].count = 1; if (p === 0) world.n = 1; }
 function wait(): void { const p: int = choose(3); prepare_to_wait_on(addr_of(pages[p])); finish_wait_on(); }
 function two(): void { const p: int = choose(2); pages[p].count = 2; }
+function later(): void { let p: int; if (world.n === 1) p = choose(3); pages[p].count = 1; }
 function count(): void { const p: int = choose(3); pages[p].count = p; }`;
 
 const pagesOf = (tasks: Record<string, string>, more: Partial<Program> = {}) => {
@@ -52,17 +53,13 @@ it('are found where one step looks at all of them, and their order does not matt
 });
 
 it.each([
-  [
-    'a loop over them takes several steps',
-    'walk();',
-    /^walk at .*:21: an index is used as any other number$/,
-  ],
+  ['a loop over them takes several steps', 'walk();', /^walk at .*:21: an index is used as any other number$/],
   ['they are compared by order', 'below();', /^below at .*:22: an index is compared with 1$/],
   ['something is computed with them', 'next();', /^.* at .*:23: an index is used as any other number$/],
   ['one is named', 'first();', /^.* at .*:24.* names one of them$/],
   ['one is told from the others', 'is_first();', /^is_first at .*:25 names one of them$/],
   ['the first that is free is taken', 'take();', /^.* at .*:1[78] is not the same for them$/],
-  ['an address is kept', 'wait();', /may point to what is one element's own$/],
+  ['an address is kept', 'wait();', /may point to one element's own$/],
   ['a number is kept as any other', 'count();', /an index is used as any other number$/],
 ])('are not where %s, and the place is told', (_, task, reason) => {
   const { found, refusedPages } = pagesOf({ one: 'get();', other: task });

@@ -8,6 +8,7 @@
 import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
 import { type Graph, type NodeId, operands, partsOf, written } from '../compiler/link-graph.js';
+import { liveLocals } from '../compiler/link-live.js';
 import { regionFrom, wholeRegion } from '../compiler/link-steps.js';
 import { framesOf, operationOf } from './site.js';
 import { type Exchange, PLAIN } from './symmetry-map.js';
@@ -77,7 +78,22 @@ function predicateOf({ graph }: LinkedPredicate): Code {
 }
 
 /** @returns where the first state is another after the exchange */
-export function differenceAtFirst({ layout, memory }: LinkedScenario, exchange: Exchange): Difference | undefined {
+export function differenceAtFirst(linked: LinkedScenario, exchange: Exchange): Difference | undefined {
+  return differenceOfLocals(linked, exchange) ?? differenceOfColumns(linked, exchange);
+}
+
+/** Read before it is assigned, a local is 0: it must not be one of those exchanged. */
+function differenceOfLocals(linked: LinkedScenario, exchange: Exchange): Difference | undefined {
+  for (const { graph } of [...linked.tasks, ...linked.never, ...linked.sometimes, ...linked.finally]) {
+    for (const local of liveLocals(graph, [graph.entry]).get(graph.entry) ?? []) {
+      if (exchange.value(exchange.meaningOfLocal(graph, local), 0) === 0) continue;
+      return { reason: `'${graph.locals[local].name}' of ${graph.name} tells them apart from the beginning` };
+    }
+  }
+  return undefined;
+}
+
+function differenceOfColumns({ layout, memory }: LinkedScenario, exchange: Exchange): Difference | undefined {
   for (const column of layout.columns) {
     const { name, type } = column;
     const meaning = exchange.meaningOf(name);
@@ -88,9 +104,8 @@ export function differenceAtFirst({ layout, memory }: LinkedScenario, exchange: 
     for (let element = 0; element < column.size; element++) {
       const value = memory.initial(column, element);
       const after = valueAfter(value);
-      const mayName = exchange.of === 'page' ? type.kind !== 'addr' : type.kind !== 'addr' && type.kind !== 'ref';
-      if (after !== value && !mayName)
-        return { reason: `${name} points to what is one ${exchange.of}'s own from the beginning` };
+      const isKept = type.kind === 'addr' || (type.kind === 'ref' && exchange.of === 'task');
+      if (after !== value && isKept) return { reason: `${name} points to ${exchange.whose} own from the beginning` };
       if (memory.initial(column, exchange.element(column, element)) !== after) {
         return { reason: `${name} tells them apart from the beginning` };
       }

@@ -220,7 +220,7 @@ class Walker {
       const { struct } = value.type;
       return value.op === 'const' ? exchange.reference(struct, value.value) !== value.value : exchange.moves(struct);
     };
-    if (isOwn()) throw new Unprovable(`${what} may point to what is one ${exchange.of === 'task' ? "task's" : "element's"} own`);
+    if (isOwn()) throw new Unprovable(`${what} may point to ${exchange.whose} own`);
   }
 
   #localValue(id: LocalId): Expr {
