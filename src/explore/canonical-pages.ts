@@ -160,9 +160,9 @@ class PageNames {
     if (kept.size === 0) return '';
     const { word, shift, pcBits } = this.#encoding.tasks[task];
     const cases = [...kept].map(([pc, names]) => `case ${pc}: { ${text(names)} break T${task}; }`);
-    // any other place goes to the first case
+    // any other place: assembled, it goes to the first case; in JavaScript, past all of them
     const all = [`case 0: { break T${task}; }`, ...cases].join('\n');
-    return `pc = n[${word}] >>> ${shift} & ${2 ** pcBits - 1};\nT${task}: { for (;;) {\nswitch (pc) {\n${all}\n}\n} }`;
+    return `pc = n[${word}] >>> ${shift} & ${2 ** pcBits - 1};\nT${task}: { for (;;) {\nswitch (pc) {\n${all}\n}\nbreak T${task};\n} }`;
   }
 
   /**

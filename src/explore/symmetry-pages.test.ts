@@ -28,7 +28,6 @@ function first(): void { pages[0].count = 1; }
 function is_first(): void { const p: int = choose(3); pages[p].count = 1; if (p === 0) world.n = 1; }
 function wait(): void { const p: int = choose(3); prepare_to_wait_on(addr_of(pages[p])); finish_wait_on(); }
 function two(): void { const p: int = choose(2); pages[p].count = 2; }
-function later(): void { let p: int; if (world.n === 1) p = choose(3); pages[p].count = 1; }
 function count(): void { const p: int = choose(3); pages[p].count = p; }`;
 
 const pagesOf = (tasks: Record<string, string>, more: Partial<Program> = {}) => {
