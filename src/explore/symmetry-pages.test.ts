@@ -52,12 +52,16 @@ it('are found where one step looks at all of them, and their order does not matt
 });
 
 it.each([
-  ['a loop over them takes several steps', 'walk();', /^walk at .*:21: an index is used as any other number$/],
-  ['they are compared by order', 'below();', /^below at .*:22: an index is compared with 1$/],
-  ['something is computed with them', 'next();', /^.* at .*:23: an index is used as any other number$/],
-  ['one is named', 'first();', /^.* at .*:24.* names one of them$/],
-  ['one is told from the others', 'is_first();', /^is_first at .*:25 names one of them$/],
-  ['the first that is free is taken', 'take();', /^.* at .*:1[78] is not the same for them$/],
+  ['a loop over them takes several steps', 'walk();', /^walk at .*:23: an index is used as any other number$/],
+  ['they are compared by order', 'below();', /^below at .*:24: an index is compared with 1$/],
+  [
+    'something is computed with them',
+    'next();',
+    /^'pages\[\(p \+ 1\) % 3\].count = 1' at .*:25: an index is used as any other number$/,
+  ],
+  ['one is named', 'first();', /^'pages\[0\].count = 1' at .*:26 names one of them$/],
+  ['one is told from the others', 'is_first();', /^is_first at .*:27 is not the same for them$/],
+  ['the first that is free is taken', 'take();', /^'zone.free\[p\]' at .*:20 is not the same for them$/],
   ['an address is kept', 'wait();', /may point to one element's own$/],
   ['a number is kept as any other', 'count();', /an index is used as any other number$/],
 ])('are not where %s, and the place is told', (_, task, reason) => {
