@@ -9,7 +9,7 @@ import type { Expr, LocalId } from '../compiler/ir.js';
 import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
 import { type Graph, type NodeId, operands, partsOf, written } from '../compiler/link-graph.js';
 import { liveLocals } from '../compiler/link-live.js';
-import { regionFrom, wholeRegion } from '../compiler/link-steps.js';
+import { regionOf, wholeRegion } from '../compiler/link-steps.js';
 import { framesOf, operationOf } from './site.js';
 import { type Exchange, PLAIN } from './symmetry-map.js';
 import { OrderUsed, Unprovable } from './symmetry-print.js';
@@ -36,7 +36,7 @@ export function differenceInSteps(linked: LinkedScenario, exchange: Exchange): D
     if (other < task) continue;
     const [one, two] = [linked.tasks[task], linked.tasks[other]];
     for (let pc = 1; pc < one.points.length; pc++) {
-      const difference = compared(linked, stepOf(linked, one, pc), stepOf(linked, two, pc), exchange);
+      const difference = compared(linked, stepOf(one, pc), stepOf(two, pc), exchange);
       if (difference) return difference;
     }
   }
@@ -56,12 +56,12 @@ export function differenceInProperties(linked: LinkedScenario, exchange: Exchang
 /** The code of steps, made once: a program is compared with itself again and again. */
 const steps = new WeakMap<LinkedTask, (Code | undefined)[]>();
 
-function stepOf({ memory }: LinkedScenario, task: LinkedTask, pc: number): Code {
+function stepOf(task: LinkedTask, pc: number): Code {
   const known = steps.get(task) ?? [];
   steps.set(task, known);
   const found = known[pc];
   if (found) return found;
-  const region = regionFrom(task.graph, task.points[pc]?.node ?? 0, memory);
+  const region = regionOf(task, pc);
   const made: Code = {
     graph: task.graph,
     region,
