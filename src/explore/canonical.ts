@@ -1,31 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The canonical form of a state under the exchange of tasks: their blocks in increasing order, with what belongs to them and
+ * The canonical form of a state under the exchange of pages and of tasks: each in increasing order, with what belongs to them and
  * what names them permuted along. Any permutation that is applied to all of a state gives a state that behaves the same,
- * so the form need not be the only one: where two blocks are equal and still are told apart by a name, both orders may stay.
+ * so the form need not be the only one: where two are equal and still are told apart by a name, both orders may stay.
  *
- * Not here: the proof that tasks may be exchanged (symmetry.ts).
+ * Not here: the proof that they may be exchanged (symmetry.ts, symmetry-pages.ts), pages (canonical-pages.ts).
  */
 import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { bitOf, type ColumnPlace, type Encoding, elementsOf } from './encode.js';
+import { type Bits, bitsOf, read, type SortedPair, swap, write } from './canonical-bits.js';
+import { sortedPages } from './canonical-pages.js';
+import { type ColumnPlace, type Encoding, elementsOf } from './encode.js';
 import type { Places } from './places.js';
 import { type Meaning, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
 
 export interface Canonical {
   /** how many exchanges of neighbours one state can need at most */
   exchangesMax: number;
-  /** name -> text; `sort` (count): sorts the tasks of so many successors, and notes the exchanges made in the last one */
+  /** name -> text; `sort` (count): sorts the pages and tasks of so many successors, and notes the exchanges made in the last one */
   texts(places: Places): Map<string, string>;
-  /** the two tasks that change places in each exchange, by its number as it is noted */
-  exchanges: readonly (readonly [number, number])[];
-}
-
-/** Where an element lies. */
-interface Bits {
-  word: number;
-  shift: number;
-  mask: number;
+  /** what changes places in each exchange, by its number as it is noted; and how, as the text of a function of a state */
+  exchanges: readonly (Pick<SortedPair, 'sort' | 'one' | 'other'> & { text: string })[];
 }
 
 interface Element extends Bits {
@@ -39,41 +34,48 @@ interface Names {
   own: readonly Element[];
 }
 
-/** @returns undefined where no two tasks may be exchanged */
-export function canonicalForm(
-  linked: LinkedScenario,
-  encoding: Encoding,
-  { classes, uses }: Symmetry,
-): Canonical | undefined {
-  if (classes.length === 0) return undefined;
-  const rows = rowsOf(linked, encoding, uses);
-  const names = namesIn(linked, encoding, uses);
-  const pairs = classes.flatMap((group) =>
-    group.slice(1).map((task, i) => new Neighbours(group[i], task, encoding, rows, names)),
-  );
-  const exchangesMax = classes.reduce((sum, { length }) => sum + (length * (length - 1)) / 2, 0);
+/** @returns undefined where nothing may be exchanged */
+export function canonicalForm(linked: LinkedScenario, encoding: Encoding, symmetry: Symmetry): Canonical | undefined {
+  const pages = sortedPages(linked, encoding, symmetry);
+  // pages first: their order does not depend on that of tasks
+  const classes = [...pages.pairs, ...sortedTasks(linked, encoding, symmetry)];
+  const pairs = classes.flat();
+  if (pairs.length === 0) return undefined;
+  const exchangesMax = classes.reduce((sum, { length }) => sum + (length * (length + 1)) / 2, 0);
   const texts = (p: Places): Map<string, string> => {
-    const found = new Map(
-      pairs.flatMap((pair, i) => [
-        [`isAfter${i}`, pair.isAfter()],
-        [
-          `exchange${i}`,
-          pair.exchange(`M[${p.exchanged}] = M[${p.exchanged}] + 1; M[${p.exchanged} + M[${p.exchanged}]] = ${i};`),
-        ],
-      ]),
-    );
+    const found = new Map(pages.texts);
+    pairs.forEach(({ isAfter, exchange }, i) => {
+      const note = `M[${p.exchanged}] = M[${p.exchanged}] + 1; M[${p.exchanged} + M[${p.exchanged}]] = ${i};`;
+      found.set(`isAfter${i}`, isAfter).set(`exchange${i}`, functionOf(`${exchange}\n${note}`));
+    });
     return found.set('sort', sortText(p, classes));
   };
-  return { exchangesMax, texts, exchanges: pairs.map(({ one, other }) => [one, other]) };
+  const exchanges = pairs.map(({ sort, one, other, exchange }) => ({ sort, one, other, text: functionOf(exchange) }));
+  return { exchangesMax, texts, exchanges };
 }
 
-/** Each task goes to the left for as long as the one there belongs after it. */
-function sortText(p: Places, classes: readonly number[][]): string {
+function functionOf(statements: string): string {
+  return `(n) => {\nlet a = 0, b = 0, pc = 0;\n${statements}\nreturn 0;\n}`;
+}
+
+function sortedTasks(linked: LinkedScenario, encoding: Encoding, { classes, uses }: Symmetry): SortedPair[][] {
+  const rows = rowsOf(linked, encoding, uses);
+  const names = namesIn(linked, encoding, uses);
+  return classes.map((group) =>
+    group.slice(1).map((other, i) => {
+      const pair = new Neighbours(group[i], other, encoding, rows, names);
+      return { sort: 0, one: group[i], other, isAfter: pair.isAfter(), exchange: pair.exchange() };
+    }),
+  );
+}
+
+/** Each goes to the left for as long as the one there belongs after it. */
+function sortText(p: Places, classes: readonly SortedPair[][]): string {
   let first = 0;
   const insertions = classes.flatMap(({ length }) => {
     const begin = first;
-    first += length - 1;
-    return Array.from({ length: length - 1 }, (_, i) => {
+    first += length;
+    return Array.from({ length }, (_, i) => {
       const steps = Array.from({ length: i + 1 }, (__, back) => {
         const pair = begin + i - back;
         return `if (isAfter${pair}(n) === 0) break B${begin + i}; at = exchange${pair}(n);`;
@@ -127,11 +129,6 @@ function namesIn(linked: LinkedScenario, { columns }: Encoding, uses: Uses): Nam
   return { shared, own };
 }
 
-function bitsOf(place: ColumnPlace, element: number): Bits {
-  const bit = bitOf(place, element);
-  return { word: bit >>> 5, shift: bit & 31, mask: place.width === 32 ? -1 : 2 ** place.width - 1 };
-}
-
 /** Two tasks of a class, side by side in its order. */
 class Neighbours {
   readonly one: number;
@@ -164,12 +161,12 @@ class Neighbours {
     return `(n) => {\nlet a = 0, b = 0;\n${lines.join('\n')}\nreturn 0;\n}`;
   }
 
-  /** (n): exchanges them in all of the state. */
-  exchange(note: string): string {
+  /** Exchanges them in all of the state. */
+  exchange(): string {
     const blocks = this.#words.map(([a, b]) => `a = n[${a}]; n[${a}] = n[${b}]; n[${b}] = a;`);
-    const rows = this.#rows.map(([x, y]) => `a = ${read(x)}; b = ${read(y)}; ${write(x, 'b')} ${write(y, 'a')}`);
+    const rows = this.#rows.map(([x, y]) => swap(x, y));
     const names = [...this.#names.shared, ...this.#names.own].map((element) => this.#rename(element));
-    return `(n) => {\nlet a = 0, b = 0;\n${[...blocks, ...rows, ...names, note].join('\n')}\nreturn 0;\n}`;
+    return [...blocks, ...rows, ...names].join('\n');
   }
 
   #rename(element: Element): string {
@@ -191,14 +188,4 @@ function isNamed(element: Element, task: number): string {
   const { meaning, mask } = element;
   if (meaning.kind === 'set') return `(${read(element)} >>> ${task}) & 1`;
   return meaning.kind === 'number' ? `${read(element)} === ${(task + meaning.offset) & mask}` : '0';
-}
-
-function read({ word, shift, mask }: Bits): string {
-  if (mask === -1) return `n[${word}]`;
-  return `(n[${word}] >>> ${shift} & ${mask})`;
-}
-
-function write({ word, shift, mask }: Bits, value: string): string {
-  if (mask === -1) return `n[${word}] = ${value};`;
-  return `n[${word}] = n[${word}] & ${~(mask << shift)} | (${value} & ${mask}) << ${shift};`;
 }

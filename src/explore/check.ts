@@ -127,12 +127,18 @@ function reductionsOf(
   isShortest: boolean,
 ): Pick<CheckResult, 'reductions' | 'notReduced'> {
   const names = (tasks: readonly number[]): string => tasks.map((task) => linked.tasks[task].name).join(', ');
-  const refused = symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`);
+  const refused = [
+    ...symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`),
+    ...symmetry.refusedPages.map(({ name, reason }) => `elements of ${name} are not sorted: ${reason}`),
+  ];
   const longer = 'the path may be longer than it need be: the search for the shortest ended at a bound';
   const notReduced = isShortest ? refused : [...refused, longer];
   return {
     reductions: [
       ...symmetry.classes.map((group) => `sorted tasks (${names(group)})`),
+      ...symmetry.pages.flatMap(({ name, classes }) =>
+        classes.map((group) => `sorted elements (${group.join(', ')} of ${name})`),
+      ),
       ...(collapse ? ['steps that nobody can see or disturb taken at once'] : []),
     ],
     ...(notReduced.length > 0 && { notReduced }),

@@ -7,13 +7,14 @@
  * than what is expected is possible, code checks what it keeps, and notes where it does not fit.
  */
 import { assert } from '../base/assert.js';
-import type { LocalId } from '../compiler/ir.js';
+import type { LocalId, Type } from '../compiler/ir.js';
 import type { Column } from '../compiler/layout.js';
 import type { LinkedScenario } from '../compiler/link.js';
+import type { Graph } from '../compiler/link-graph.js';
 import type { Segment } from '../compiler/link-memory.js';
 import { intersect, isWithin, NONE, type Range, rangeOfType, storedRanges, union } from '../compiler/link-range.js';
 import { Bins } from './bins.js';
-import { NO_SYMMETRY, type Symmetry } from './symmetry-map.js';
+import { Exchange, type Meaning, NO_SYMMETRY, type Pages, type Symmetry, type Uses } from './symmetry-map.js';
 
 /** Values that are kept. */
 export interface Kept {
@@ -142,7 +143,7 @@ export function bitsFor({ low, high }: Range): number {
 function blockOf(
   linked: LinkedScenario,
   task: number,
-  { classes }: Symmetry,
+  { classes, pages }: Symmetry,
   expectation: Expectation | undefined,
   expected: Expected[],
 ): TaskBlock {
@@ -157,7 +158,17 @@ function blockOf(
     const proven = alike.map((other) => linked.tasks[other].ranges[local]).reduce(union);
     const wanted = alike.map((other) => expectation?.locals[other]?.[local]);
     const range = wanted.reduce((a, b) => a && b && union(a, b));
-    const made = keptOf(intersect(proven, rangeOfType(type, linked.layout)), range, expected, { task, local });
+    const declared = rangeOfType(type, linked.layout);
+    // what names pages may become the name of any other
+    const named = alike.map((other) =>
+      namesOfPages(linked, pages, type, localMeaning(linked.tasks[other].graph, local)),
+    );
+    const names = named.reduce(union);
+    const isName = names.low <= names.high;
+    const made = keptOf(intersect(union(proven, names), declared), isName ? undefined : range, expected, {
+      task,
+      local,
+    });
     kept.set(local, made);
     return made;
   };
@@ -220,7 +231,7 @@ function placeBlocks(
 
 function placesOf(
   linked: LinkedScenario,
-  { uses }: Symmetry,
+  { uses, pages }: Symmetry,
   expectation: Expectation | undefined,
   expected: Expected[],
 ): ColumnPlace[] {
@@ -231,14 +242,15 @@ function placesOf(
     const runs = memory.changingSegments(column).map((segment) => ({ segment, bit: 0 }));
     if (runs.length === 0) continue;
     const declared = rangeOfType(column.type, layout);
-    // what names tasks may become the name of any other
+    // what names tasks or pages may become the name of any other
+    const names = namesOfPages(linked, pages, column.type, (of) => of.columns.get(column.name));
     const isName = uses.columns.has(column.name);
     const values = [
       stored.get(column.name) ?? NONE,
       ...runs.map(({ segment }) => initialRange(linked, column, segment)),
     ];
-    const proven = isName ? declared : intersect(values.reduce(union), declared);
-    const wanted = isName ? undefined : expectation?.columns[column.name];
+    const proven = isName ? declared : intersect(union(values.reduce(union), names), declared);
+    const wanted = isName || names.low <= names.high ? undefined : expectation?.columns[column.name];
     const kept = keptOf(proven, wanted, expected, { column: column.name });
     const isWhole = runs.length === memory.segments.get(column.struct)?.length;
     const place = { ...kept, column, width: kept.bits, runs, isWhole };
@@ -247,6 +259,30 @@ function placesOf(
     places.push(place);
   }
   return places;
+}
+
+function localMeaning(graph: Graph, local: LocalId): (uses: Uses) => Meaning | undefined {
+  return (uses) => uses.locals.get(graph)?.get(local);
+}
+
+/** @returns what an exchange of pages can make of a value that names one; empty where none does */
+function namesOfPages(
+  linked: LinkedScenario,
+  pages: readonly Pages[],
+  type: Type,
+  meaningIn: (uses: Uses) => Meaning | undefined,
+): Range {
+  let range = NONE;
+  for (const { classes, uses } of pages) {
+    for (const group of classes) {
+      const [low, high] = [group[0], group[group.length - 1]];
+      const meaning = meaningIn(uses);
+      const isPointer = type.kind === 'ref' && new Exchange(linked, uses, low, high, 'page').moves(type.struct);
+      if (isPointer || meaning?.kind === 'set') range = union(range, rangeOfType(type, linked.layout));
+      if (meaning?.kind === 'number') range = union(range, { low: low + meaning.offset, high: high + meaning.offset });
+    }
+  }
+  return range;
 }
 
 function initialRange({ memory }: LinkedScenario, column: Column, { first, count }: Segment): Range {

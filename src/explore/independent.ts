@@ -14,6 +14,7 @@ import { wholeRegion } from '../compiler/link-steps.js';
 import { ValueSets } from '../compiler/link-values.js';
 import { poisonable } from './emit-cell.js';
 import { type LocalGraph, localGraphOf, type Spot } from './local-graph.js';
+import type { Symmetry } from './symmetry-map.js';
 import { type Holding, holdings, isCut, type WaitStep, waitingIn } from './waiting.js';
 
 /** Which steps are taken alone, and beside what. */
@@ -42,11 +43,11 @@ interface Step extends Footprint, WaitStep {
 }
 
 /**
- * @param classes tasks that may change places
+ * @param symmetry which tasks and pages may change places
  * @returns the steps that may be taken alone; undefined where none ever is beside tasks that have not ended
  */
-export function findIndependence(linked: LinkedScenario, classes: readonly number[][]): Independence | undefined {
-  const found = new Analysis(linked).independence(classes);
+export function findIndependence(linked: LinkedScenario, symmetry: Symmetry): Independence | undefined {
+  const found = new Analysis(linked).independence(symmetry);
   return found.beside.some((steps) => steps.some((beside) => beside !== undefined)) ? found : undefined;
 }
 
@@ -74,11 +75,11 @@ class Analysis {
     this.#visible = properties.reduce((all, graph) => all | this.#seen(graph), 0n);
   }
 
-  independence(classes: readonly number[][]): Independence {
+  independence(symmetry: Symmetry): Independence {
     const { tasks } = this.#linked;
     const starts = this.#graphs.map(({ start }) => start);
     const held = holdings({ steps: this.#steps, starts, initials: this.#initials() });
-    const cuts = this.#cuts(classes);
+    const cuts = this.#cuts(symmetry);
     const firsts: number[] = [];
     let count = 0;
     for (const { spots } of this.#graphs) {
@@ -152,12 +153,12 @@ class Analysis {
   }
 
   /** Per task the spots where its step is never taken alone: at least one of every cycle that they form. */
-  #cuts(classes: readonly number[][]): Set<number>[] {
+  #cuts({ classes, pages }: Symmetry): Set<number>[] {
     const own = this.#steps.map((steps, task) => cycleHeads(steps, this.#graphs[task].start));
     return own.map((heads, task) => {
-      const alike = classes.find((group) => group.includes(task));
-      if (!alike) return heads;
-      // who may change places with it may come to its cycle, and come there from its own
+      const alike = classes.find((group) => group.includes(task)) ?? [task];
+      if (alike.length === 1 && pages.length === 0) return heads;
+      // who may change places with it may come to its cycle, and come there from its own; and so with another page
       const pcs = new Set(alike.flatMap((other) => [...own[other]].map((spot) => this.#steps[other][spot].pc)));
       return new Set([...this.#steps[task].keys()].filter((spot) => pcs.has(this.#steps[task][spot].pc)));
     });

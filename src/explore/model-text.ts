@@ -12,6 +12,7 @@ import type { Model } from './model.js';
 /** @returns pieces of the text, in order */
 export function* modelText({ linked, encoding, initial, symmetry, collapse }: Model): Generator<string> {
   yield JSON.stringify([encoding.words, encoding.tasks, Array.from(initial), symmetry.classes, collapse !== undefined]);
+  yield JSON.stringify(symmetry.pages.map(({ name, classes }) => [name, classes]));
   for (const { column, runs, width, bits, signed } of encoding.columns.values()) {
     yield JSON.stringify([column.name, runs, width, bits, signed]);
   }

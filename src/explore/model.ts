@@ -61,7 +61,7 @@ export function buildModel(
   // a fair run is one of tasks that can be told apart
   const isReduced = reductions && depth === undefined && compiled.scenario.progress.length === 0;
   const symmetry = isReduced ? findSymmetry(linked) : NO_SYMMETRY;
-  const independence = isReduced ? findIndependence(linked, symmetry.classes) : undefined;
+  const independence = isReduced ? findIndependence(linked, symmetry) : undefined;
   return packed({ linked, symmetry, ...(independence && { independence }) });
 }
 

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Symbolic execution of one step or predicate along one path: what it tests, writes and leaves behind, as text in the terms
- * of another task (symmetry-print.ts).
+ * of what comes after an exchange (symmetry-print.ts).
  */
 import type { Expr, LocalId, ProgramIR } from '../compiler/ir.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import { foldExpr } from '../compiler/link-expr.js';
 import { type CellAccess, type Graph, type NodeId, partsOf, substituteLocals } from '../compiler/link-graph.js';
+import { type Range, rangeOfType } from '../compiler/link-range.js';
 import type { Region } from '../compiler/link-steps.js';
 import { poisonable } from './emit-cell.js';
-import { type Exchange, PLAIN } from './symmetry-map.js';
-import { SymmetryPrinter, Unprovable } from './symmetry-print.js';
+import type { Exchange } from './symmetry-map.js';
+import { OrderUsed, SymmetryPrinter, Unprovable } from './symmetry-print.js';
 
 /** Operations followed on one path. */
 const PATIENCE = 2_000;
@@ -22,6 +23,8 @@ export interface Code {
   /** where a step rests, and what it keeps there; a predicate has none */
   pcOf?: ReadonlyMap<NodeId, number>;
   liveAt?(pc: number): readonly LocalId[];
+  /** what its locals may be */
+  ranges?: readonly Range[];
 }
 
 /** What was evaluated, in order: to see where two walks part. */
@@ -30,6 +33,7 @@ export interface Seen {
   expr: Expr;
   /** the column stored to */
   column: string | undefined;
+  text: string;
 }
 
 /** `need`: the text of a condition that `known` does not decide; else `result`: what the path comes to. */
@@ -65,6 +69,8 @@ class Walker {
   readonly #printer: SymmetryPrinter;
   readonly #known: ReadonlyMap<string, boolean>;
   readonly #values = new Map<LocalId, Expr>();
+  /** where each was set */
+  readonly #setAt = new Map<LocalId, NodeId>();
   readonly #writes = new Map<string, Write[]>();
   readonly #checks = new Set<string>();
   readonly #seen: Seen[] = [];
@@ -77,11 +83,20 @@ class Walker {
     this.#program = linked.compiled.program;
     this.#code = code;
     this.#poisonable = poisonable(linked);
-    this.#printer = new SymmetryPrinter(exchange);
+    this.#printer = new SymmetryPrinter(exchange, code.graph, code.ranges);
     this.#known = known;
   }
 
   walk(): Walked {
+    try {
+      return this.#walk();
+    } catch (error) {
+      if (error instanceof Unprovable) error.node ??= this.#node;
+      throw error;
+    }
+  }
+
+  #walk(): Walked {
     const { region } = this.#code;
     let at = 0;
     for (let left = PATIENCE; left > 0; left--) {
@@ -115,21 +130,17 @@ class Walker {
     const { op } = this.#code.graph.nodes[id];
     switch (op.op) {
       case 'set':
-        this.#values.set(op.dst, this.#value(op.value));
+        this.#set(op.dst, this.#value(op.value));
         return false;
       case 'load':
-        this.#values.set(op.dst, this.#load(op.cell));
+        this.#set(op.dst, this.#load(op.cell));
         return false;
       case 'store':
         this.#store(op.cell, op.value);
         return false;
-      case 'choose': {
-        const text = `choice${this.#choices++}`;
-        this.#checks.add(`${text} of ${this.#printer.print(this.#value(op.count))}`);
-        const type = this.#code.graph.locals[op.dst].type;
-        this.#values.set(op.dst, { op: 'local', type, id: this.#printer.input({ text, meaning: PLAIN }) });
+      case 'choose':
+        this.#set(op.dst, this.#choice(op.dst, this.#value(op.count)));
         return false;
-      }
       case 'guard':
         return this.#decide(this.#value(op.enabled)) ? false : `blocked: ${op.reason}`;
       case 'branch':
@@ -148,6 +159,31 @@ class Walker {
     }
   }
 
+  #set(local: LocalId, value: Expr): void {
+    this.#values.set(local, value);
+    this.#setAt.set(local, this.#node);
+  }
+
+  /** Any of so many; where that says which page is meant, the exchange permutes the choices. */
+  #choice(dst: LocalId, count: Expr): Expr {
+    const { exchange } = this.#printer;
+    const meaning = exchange.meaningOfLocal(this.#code.graph, dst);
+    const text = `choice${this.#choices++}`;
+    this.#checks.add(`${text} of ${this.#printer.print(count)}`);
+    if (meaning.kind !== 'plain') {
+      const isChosen = (at: number): boolean | undefined =>
+        count.op === 'const' && meaning.kind === 'number'
+          ? at + meaning.offset >= 0 && at + meaning.offset < count.value
+          : undefined;
+      const [one, other] = [isChosen(exchange.a), isChosen(exchange.b)];
+      if (one === undefined) throw new OrderUsed('how many are chosen from is not known');
+      if (one !== other) throw new Unprovable('only one of them is chosen from');
+    }
+    const range = count.op === 'const' ? { range: { low: 0, high: count.value - 1 } } : {};
+    const { type } = this.#code.graph.locals[dst];
+    return { op: 'local', type, id: this.#printer.input({ text, meaning, ...range }) };
+  }
+
   #ended(): string {
     const { result } = this.#code.graph;
     if (result === undefined) return 'ends';
@@ -159,16 +195,19 @@ class Walker {
     const pc = this.#code.pcOf?.get(node) ?? 0;
     const locals = (this.#code.liveAt?.(pc) ?? []).map((id) => {
       const value = this.#localValue(id);
-      this.#see(value);
+      this.#node = this.#setAt.get(id) ?? this.#node;
       this.#keeps(value, `'${this.#code.graph.locals[id].name}'`);
-      return `v${id} = ${this.#printer.print(value)}`;
+      const text = this.#printer.print(value, this.#printer.exchange.meaningOfLocal(this.#code.graph, id));
+      this.#see(value, text);
+      return `v${id} = ${text}`;
     });
     return [`rests at ${pc}`, ...locals].join('\n');
   }
 
-  /** Throws where a pointer or identity that is kept may mean something that changes places. */
+  /** Throws where a pointer or identity that is kept may mean something that changes places. Pointers to pages may. */
   #keeps(value: Expr, what: string): void {
     const { exchange } = this.#printer;
+    if (exchange.of === 'page' && 'type' in value && value.type.kind === 'ref') return;
     const isOwn = (): boolean => {
       if (value.op === 'select') {
         this.#keeps(value.then, what);
@@ -181,7 +220,7 @@ class Walker {
       const { struct } = value.type;
       return value.op === 'const' ? exchange.reference(struct, value.value) !== value.value : exchange.moves(struct);
     };
-    if (isOwn()) throw new Unprovable(`${what} may point to what is one task's own`);
+    if (isOwn()) throw new Unprovable(`${what} may point to ${exchange.whose} own`);
   }
 
   #localValue(id: LocalId): Expr {
@@ -211,8 +250,8 @@ class Walker {
     for (const part of partsOf(expr)) this.#check(part);
   }
 
-  #see(expr: Expr, column?: string): void {
-    this.#seen.push({ node: this.#node, expr, column });
+  #see(expr: Expr, text: string, column?: string): void {
+    this.#seen.push({ node: this.#node, expr, column, text });
   }
 
   /** @returns whether a condition holds; anything where that has to be told first (`need`) */
@@ -225,8 +264,8 @@ class Walker {
       if (operator === '||') return this.#decide(left) || (this.#need === undefined && this.#decide(right));
       if (operator === '!==') return !this.#decide({ ...condition, operator: '===' });
     }
-    this.#see(condition);
     const text = this.#printer.truth(condition);
+    this.#see(condition, text);
     const answer = this.#known.get(text);
     if (answer === undefined) this.#need ??= text;
     return answer ?? false;
@@ -236,8 +275,8 @@ class Walker {
   #cell(cell: CellAccess): { key: string; isKnown: boolean } {
     const ref = this.#value(cell.ref);
     const index = cell.index && this.#value(cell.index);
-    this.#see(ref, cell.column.name);
-    const key = `[${this.#printer.print(ref)}${index ? `, ${this.#printer.print(index)}` : ''}]`;
+    const key = `[${this.#printer.print(ref)}${this.#printer.index(index, cell.column.name)}]`;
+    this.#see(ref, key, cell.column.name);
     const isKnown = ref.op === 'const' && (!index || index.op === 'const');
     // what is tested before an access: null, an index outside, use after free
     const canBeFreed = !cell.ghost && this.#code.pcOf !== undefined && this.#poisonable.has(cell.column.struct);
@@ -263,16 +302,21 @@ class Walker {
     }
     const after = unsure.length > 0 ? ` after ${unsure.join()}` : '';
     const meaning = this.#printer.exchange.meaningOf(name);
-    return { op: 'local', type, id: this.#printer.input({ text: `${name}${key}${after}`, meaning, column: name }) };
+    const range = rangeOfType(type, this.#linked.layout);
+    return {
+      op: 'local',
+      type,
+      id: this.#printer.input({ text: `${name}${key}${after}`, meaning, column: name, range }),
+    };
   }
 
   #store(cell: CellAccess, value: Expr): void {
     const { key, isKnown } = this.#cell(cell);
     const { name } = cell.column;
     const whole = this.#value(value);
-    this.#see(whole, name);
     this.#keeps(whole, name);
     const text = this.#printer.print(whole, this.#printer.exchange.meaningOf(name));
+    this.#see(whole, text, name);
     const list = this.#writes.get(name) ?? [];
     this.#writes.set(name, list);
     list.push({ key, isKnown, value: whole, text });

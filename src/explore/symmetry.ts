@@ -5,34 +5,24 @@
  *
  * What belongs to a task (an element of a per-CPU array) and what names one (an owner, a set of CPUs) is not declared: it is
  * learnt from where the texts of two tasks differ, and then proven.
- * Not here: how a state is brought into its canonical form (canonical.ts).
+ * Not here: the proof (symmetry-proof.ts), pages (symmetry-pages.ts), how a state is brought into its canonical form (canonical.ts).
  */
-import type { Expr, LocalId } from '../compiler/ir.js';
-import type { LinkedPredicate, LinkedScenario, LinkedTask } from '../compiler/link.js';
-import { operands, partsOf } from '../compiler/link-graph.js';
-import { regionOf, wholeRegion } from '../compiler/link-steps.js';
-import { Exchange, type Meaning, NO_SYMMETRY, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
-import { FIRST_INPUT, Unprovable } from './symmetry-print.js';
-import { type Code, type Seen, type Walked, walk } from './symmetry-walk.js';
+import type { Expr } from '../compiler/ir.js';
+import type { LinkedScenario } from '../compiler/link.js';
+import { partsOf } from '../compiler/link-graph.js';
+import { Exchange, type Meaning, NO_SYMMETRY, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
+import { findPages } from './symmetry-pages.js';
+import { FIRST_INPUT } from './symmetry-print.js';
+import { type Difference, differenceAtFirst, differenceInProperties, differenceInSteps } from './symmetry-proof.js';
+import type { Seen, Walked } from './symmetry-walk.js';
 
-/** Pairs of paths through one step that are compared at most. */
-const PATHS = 4_000;
-
-/** Where a program differs from itself after an exchange. */
-interface Difference {
-  reason: string;
-  /** what was evaluated on both sides until they parted */
-  one?: Walked;
-  two?: Walked;
-}
-
-/** @returns the tasks that are proven to be exchangeable, and those of one function that are not */
+/** @returns the tasks and pages that are proven to be exchangeable, and those that look so and are not */
 export function findSymmetry(linked: LinkedScenario): Symmetry {
   const found: Symmetry = { ...NO_SYMMETRY, refused: [] };
   for (const group of groupsOf(linked)) {
     for (let rest = group; rest.length > 1; ) rest = gather(linked, rest, found);
   }
-  return found;
+  return { ...found, ...findPages(linked, found.uses) };
 }
 
 /**
@@ -86,140 +76,15 @@ function prove(linked: LinkedScenario, classes: readonly number[][], start: Uses
 function firstDifference(linked: LinkedScenario, classes: readonly number[][], uses: Uses): Difference | undefined {
   for (const group of classes) {
     for (let i = 1; i < group.length; i++) {
-      const difference = differenceAfter(linked, new Exchange(linked, uses, group[i - 1], group[i]));
+      const exchange = new Exchange(linked, uses, group[i - 1], group[i]);
+      const difference =
+        differenceInSteps(linked, exchange) ??
+        differenceInProperties(linked, exchange) ??
+        differenceAtFirst(linked, exchange);
       if (difference) return difference;
     }
   }
   return undefined;
-}
-
-function differenceAfter(linked: LinkedScenario, exchange: Exchange): Difference | undefined {
-  for (let task = 0; task < linked.tasks.length; task++) {
-    if (task === exchange.b) continue;
-    const [one, two] = [linked.tasks[task], linked.tasks[exchange.task(task)]];
-    for (let pc = 1; pc < one.points.length; pc++) {
-      const difference = compared(linked, stepOf(one, pc), stepOf(two, pc), exchange);
-      if (difference) return difference;
-    }
-  }
-  for (const predicate of [...linked.never, ...linked.sometimes, ...linked.finally]) {
-    const code = predicateOf(predicate);
-    const difference = compared(linked, code, code, exchange);
-    if (difference) return { ...difference, reason: `'${predicate.name}' tells them apart` };
-  }
-  return differenceAtFirst(linked, exchange);
-}
-
-/** The code of steps, made once: a program is compared with itself again and again. */
-const steps = new WeakMap<LinkedTask, (Code | undefined)[]>();
-
-function stepOf(task: LinkedTask, pc: number): Code {
-  const known = steps.get(task) ?? [];
-  steps.set(task, known);
-  const found = known[pc];
-  if (found) return found;
-  const region = regionOf(task, pc);
-  const made: Code = {
-    graph: task.graph,
-    region,
-    pcOf: task.pcOf,
-    liveAt: (at): readonly LocalId[] => task.points[at]?.live ?? [],
-  };
-  known[pc] = made;
-  return made;
-}
-
-function predicateOf({ graph }: LinkedPredicate): Code {
-  return { graph, region: wholeRegion(graph) };
-}
-
-/** @returns where the first state is another after the exchange */
-function differenceAtFirst({ layout, memory }: LinkedScenario, exchange: Exchange): Difference | undefined {
-  for (const column of layout.columns) {
-    const { name, struct, length, type } = column;
-    const to = exchange.instances(struct);
-    const meaning = exchange.meaningOf(name);
-    for (let element = 0; element < column.size; element++) {
-      const value = memory.initial(column, element);
-      const place = to[Math.trunc(element / length)] * length + (element % length);
-      const isKept =
-        type.kind === 'ref'
-          ? exchange.reference(type.struct, value) === value
-          : type.kind !== 'addr' || exchange.identity(value) === value;
-      if (!isKept) return { reason: `${name} points to what is one task's own from the beginning` };
-      if (memory.initial(column, place) !== exchange.value(meaning, value)) {
-        return { reason: `${name} tells them apart from the beginning` };
-      }
-    }
-  }
-  return undefined;
-}
-
-/** Follows both on every path together: each path of one with each path of the other that no condition excludes. */
-function compared(linked: LinkedScenario, a: Code, b: Code, exchange: Exchange): Difference | undefined {
-  if (isUntouched(a, exchange) && (a.graph === b.graph || isSameText(a, b))) return undefined;
-  const still = new Exchange(linked, exchange.uses, 0, 0);
-  const pending: ReadonlyMap<string, boolean>[] = [new Map()];
-  let left = PATHS;
-  try {
-    for (let known = pending.pop(); known; known = pending.pop()) {
-      if (left-- === 0) throw new Unprovable('there are too many ways through it');
-      const one = walk(linked, a, exchange, known);
-      const two = one.need === undefined ? walk(linked, b, still, known) : undefined;
-      const need = one.need ?? two?.need;
-      if (need !== undefined) pending.push(new Map(known).set(need, false), new Map(known).set(need, true));
-      else if (two && one.result !== two.result) return { reason: `${placeOf(b)} is not the same for them`, one, two };
-    }
-  } catch (error) {
-    if (!(error instanceof Unprovable)) throw error;
-    return { reason: `${placeOf(b)}: ${error.message}` };
-  }
-  return undefined;
-}
-
-function placeOf({ graph, region }: Code): string {
-  const { loc, text, function: name } = graph.nodes[region.parts[0].node].place;
-  return `${text === '' ? `a step of ${name}` : `'${text}'`} at ${loc.file}:${loc.line}`;
-}
-
-/** Whether the code has nothing to do with what changes places, so that it need not be walked. */
-function isUntouched({ graph, region }: Code, exchange: Exchange): boolean {
-  return region.parts.every((part) => {
-    const { op } = graph.nodes[part.node];
-    if (part.kind === 'exit') return true;
-    if (op.op === 'load' || op.op === 'store') {
-      const { struct, name } = op.cell.column;
-      if (exchange.moves(struct) || exchange.meaningOf(name) !== PLAIN) return false;
-    }
-    const isConstantKept = (expr: Expr): boolean => {
-      if (expr.op === 'const' && expr.type.kind === 'ref') {
-        return exchange.reference(expr.type.struct, expr.value) === expr.value;
-      }
-      if (expr.op === 'const' && expr.type.kind === 'addr') return exchange.identity(expr.value) === expr.value;
-      if (expr.op === 'global' || expr.op === 'indexOf') {
-        const global = expr.op === 'global' ? expr.name : expr.global;
-        return !exchange.uses.rows.has(global) && partsOf(expr).every(isConstantKept);
-      }
-      if ((expr.op === 'embed' || expr.op === 'addrOf') && exchange.moves(expr.struct)) return false;
-      return partsOf(expr).every(isConstantKept);
-    };
-    return operands(op).every(isConstantKept);
-  });
-}
-
-/** Whether two steps are the same operation for operation. */
-function isSameText(a: Code, b: Code): boolean {
-  if (a.region.parts.length !== b.region.parts.length) return false;
-  const text = ({ graph, region, pcOf }: Code, i: number): string => {
-    const part = region.parts[i];
-    if (part.kind === 'exit') return `exit ${pcOf?.get(part.node)}`;
-    return JSON.stringify([part.isMain, graph.nodes[part.node].op, region.next[i]], withoutText);
-  };
-  return a.region.parts.every((_, i) => text(a, i) === text(b, i));
-}
-
-function withoutText(key: string, value: unknown): unknown {
-  return key === 'column' ? (value as { name: string }).name : value;
 }
 
 // ---- what a difference teaches ------------------------------------------------------------------------------------

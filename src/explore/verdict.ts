@@ -122,7 +122,7 @@ export interface CheckResult {
   finishedDepth?: number;
   /** bytes a stored state takes */
   stateBytes: number;
-  /** what the search left out, proven not to matter: `sorted tasks (one, other)`; empty: the plain graph was searched */
+  /** what the search left out, proven not to matter: `sorted tasks (one, other)`, `sorted elements (0, 1 of pages)`; empty: the plain graph was searched */
   reductions: readonly string[];
   /** what could not be left out though it looks as if, and why */
   notReduced?: readonly string[];

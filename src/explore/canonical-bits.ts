@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/** Bits of a packed state as text that reads and writes them, for what brings states into their canonical form. */
+import { bitOf, type ColumnPlace } from './encode.js';
+
+/** Where a value lies. */
+export interface Bits {
+  word: number;
+  shift: number;
+  mask: number;
+}
+
+/** Two neighbours in the order of what may change places. */
+export interface SortedPair {
+  /** 0: tasks; 1 + position in Symmetry.pages */
+  sort: number;
+  one: number;
+  other: number;
+  /** function (n): whether the first belongs after the second */
+  isAfter: string;
+  /** statements that exchange them in all of the state `n`, with locals a, b and pc */
+  exchange: string;
+}
+
+export function bitsOf(place: ColumnPlace, element: number): Bits {
+  const bit = bitOf(place, element);
+  return { word: bit >>> 5, shift: bit & 31, mask: place.width === 32 ? -1 : 2 ** place.width - 1 };
+}
+
+export function read({ word, shift, mask }: Bits): string {
+  if (mask === -1) return `n[${word}]`;
+  return `(n[${word}] >>> ${shift} & ${mask})`;
+}
+
+export function write({ word, shift, mask }: Bits, value: string): string {
+  if (mask === -1) return `n[${word}] = ${value};`;
+  return `n[${word}] = n[${word}] & ${~(mask << shift)} | (${value} & ${mask}) << ${shift};`;
+}
+
+export function swap(x: Bits, y: Bits): string {
+  return `a = ${read(x)}; b = ${read(y)}; ${write(x, 'b')} ${write(y, 'a')}`;
+}
