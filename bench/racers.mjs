@@ -118,7 +118,7 @@ function refzero(name, options) {
     writeFileSync(file, scenarioOf(protocol, sizes));
     const args = [here('search.mjs'), file, JSON.stringify(options)];
     const run = () => JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 }));
-    return { name, build: run().build, run };
+    return { name, run };
   };
 }
 

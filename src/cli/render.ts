@@ -170,8 +170,11 @@ function situations({ sometimes }: CheckResult): string[] {
 }
 
 /** What was left out of the search, and what was not. */
-function reduced({ reductions, notReduced = [] }: CheckResult): string[] {
-  return [...(reductions.length > 0 ? [`reductions: ${reductions.join('; ')}`] : []), ...notReduced];
+function reduced({ reductions, notReduced = [], toldApart = [] }: CheckResult): string[] {
+  const lines = [...(reductions.length > 0 ? [`reductions: ${reductions.join('; ')}`] : []), ...notReduced];
+  if (toldApart.length === 0) return lines;
+  const names = toldApart.map(({ elements }) => elements).join(', ');
+  return [...lines, `not sorted, since their elements are told apart (--json: by what): ${names}`];
 }
 
 function searched(result: CheckResult, outcome: Outcome): string {

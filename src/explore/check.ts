@@ -125,12 +125,10 @@ function searched(model: Model, options: SearchOptions): Searched {
 function reductionsOf(
   { symmetry, linked, collapse }: Model,
   isShortest: boolean,
-): Pick<CheckResult, 'reductions' | 'notReduced'> {
+): Pick<CheckResult, 'reductions' | 'notReduced' | 'toldApart'> {
   const names = (tasks: readonly number[]): string => tasks.map((task) => linked.tasks[task].name).join(', ');
-  const refused = [
-    ...symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`),
-    ...symmetry.refusedPages.map(({ name, reason }) => `elements of ${name} are not sorted: ${reason}`),
-  ];
+  const refused = symmetry.refused.map(({ tasks, reason }) => `${tasks.join(', ')} are not sorted: ${reason}`);
+  const toldApart = symmetry.refusedPages.map(({ name, reason }) => ({ elements: name, reason }));
   const longer = 'the path may be longer than it need be: the search for the shortest ended at a bound';
   const notReduced = isShortest ? refused : [...refused, longer];
   return {
@@ -142,6 +140,7 @@ function reductionsOf(
       ...(collapse ? ['steps that nobody can see or disturb taken at once'] : []),
     ],
     ...(notReduced.length > 0 && { notReduced }),
+    ...(toldApart.length > 0 && { toldApart }),
   };
 }
 

@@ -126,6 +126,8 @@ export interface CheckResult {
   reductions: readonly string[];
   /** what could not be left out though it looks as if, and why */
   notReduced?: readonly string[];
+  /** arrays whose elements are told apart, so that they are not sorted, and by what */
+  toldApart?: readonly { elements: string; reason: string }[];
   memoryModel: 'sequentially consistent' | 'x86-TSO';
   /** 'exact': whole states are stored and compared; 'fingerprints': 64 bits of each */
   storage: 'exact' | 'fingerprints';
