@@ -12,7 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { flagsOf, promelaOf, scenarioOf } from './protocols/instance.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const depthMax = 4_000_000;
+const depthMax = 60_000_000;
 const megabytesMax = 12_000;
 
 const has = (tool) => spawnSync(tool, ['--version'], { stdio: 'ignore' }).error === undefined;
