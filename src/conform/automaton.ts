@@ -32,7 +32,7 @@ const FRESH = 128;
 const MEMORIES = 256;
 
 export class Automaton {
-  /** by shape: a number for all that counts and lives depend on of it */
+  /** by shape (Classes) */
   private readonly classes: Int32Array;
   private readonly width: number;
   /** by state and class */
@@ -43,12 +43,11 @@ export class Automaton {
   private readonly states = new Map<number, number>();
 
   constructor(
-    recording: Countable,
+    { classes, size }: Classes,
     private readonly index: PageIndex,
     private readonly counts: Counts,
     private readonly walk: Walk,
   ) {
-    const { classes, size } = classesOf(recording, index);
     this.classes = classes;
     this.width = Math.max(1, size);
     this.table = new Int32Array(64 * this.width);
@@ -140,8 +139,14 @@ export class Automaton {
   }
 }
 
-/** Numbers shapes by what counts and lives depend on. */
-function classesOf({ events }: Countable, { effects }: PageIndex): { classes: Int32Array; size: number } {
+/** By shape a number for all that counts and lives depend on of it, and how many there are. */
+export interface Classes {
+  classes: Int32Array;
+  size: number;
+}
+
+/** The same for all kinds of pages. */
+export function classesOf({ events }: Countable, { effects }: PageIndex): Classes {
   const { words } = events.shapes;
   const { op, delta, before, after, seen, never, closer } = effects;
   const numbers = new Map<string, number>();

@@ -6,7 +6,7 @@
 import { isFirstTakenByGet } from '../spec/invariants.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { type PageKind, restRule } from '../spec/rest.js';
-import { Automaton } from './automaton.js';
+import { Automaton, type Classes, classesOf } from './automaton.js';
 import { Broken } from './broken.js';
 import { Walk } from './life-walk.js';
 import { LIFE, Lives, type PageFacts } from './lives.js';
@@ -24,7 +24,8 @@ export class LifeFinder {
   private kind: PageKind | undefined;
   private kernel: KernelVersion | undefined;
   private readonly automata = new Map<PageKind, Automaton>();
-  private known: Automaton;
+  private readonly classes: Classes;
+  private known: Automaton | undefined;
 
   constructor(
     private readonly recording: Countable,
@@ -33,7 +34,7 @@ export class LifeFinder {
   ) {
     this.counts = counts;
     this.walk = new Walk(recording, index, this.counts, this.lives, this.broken);
-    this.known = new Automaton(recording, index, counts, this.walk);
+    this.classes = classesOf(recording, index);
     this.losses = new LossIndex(recording);
   }
 
@@ -52,7 +53,7 @@ export class LifeFinder {
     const first = this.lives.length;
     const { walk, counts, lives } = this;
     if (kind !== this.kind || kernel !== this.kernel) this.turnTo(kind, kernel);
-    if (!this.known.page(page, kindNumber, facts)) {
+    if (!this.known?.page(page, kindNumber, facts)) {
       counts.page(page, facts, walk.firstByGet);
       walk.run(page, kindNumber, facts);
       if (facts.jumped >= 0) this.broken.add(page, facts.jumped, 'adrift');
@@ -70,7 +71,7 @@ export class LifeFinder {
     walk.ordinary = kind === 'ordinary';
     walk.firstByGet = isFirstTakenByGet(kind, kernel);
     let known = automata.get(kind);
-    if (!known) automata.set(kind, (known = new Automaton(this.recording, this.index, this.counts, walk)));
+    if (!known) automata.set(kind, (known = new Automaton(this.classes, this.index, this.counts, walk)));
     this.known = known;
   }
 
