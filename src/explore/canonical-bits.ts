@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Bits of a packed state as text that reads and writes them, for what brings states into their canonical form. */
 import { bitOf, type ColumnPlace } from './encode.js';
+import { type Meaning, offsetOf } from './symmetry-map.js';
 
 /** Where a value lies. */
 export interface Bits {
@@ -38,4 +39,25 @@ export function write({ word, shift, mask }: Bits, value: string): string {
 
 export function swap(x: Bits, y: Bits): string {
   return `a = ${read(x)}; b = ${read(y)}; ${write(x, 'b')} ${write(y, 'a')}`;
+}
+
+/** Statements that rename two tasks, or two pages, where a number or a set of them is. */
+export function renamed(bits: Bits, meaning: Meaning, one: number, other: number): string {
+  if (meaning.kind === 'plain') return '';
+  if (meaning.kind === 'number') {
+    const [first, second] = [one + offsetOf(meaning), other + offsetOf(meaning)];
+    return replaced(bits, [
+      [first, second],
+      [second, first],
+    ]);
+  }
+  const differ = `((a >>> ${one} ^ a >>> ${other}) & 1) !== 0`;
+  return `a = ${read(bits)}; if (${differ}) { b = a ^ ${(1 << one) | (1 << other)}; ${write(bits, 'b')} }`;
+}
+
+/** Statements that put another value where one of some is. @param changes from, to */
+export function replaced(bits: Bits, changes: readonly (readonly [number, number])[]): string {
+  const { mask } = bits;
+  const cases = changes.map(([from, to]) => `if (a === ${from & mask}) { ${write(bits, String(to & mask))} }`);
+  return cases.length === 0 ? '' : `a = ${read(bits)}; ${cases.join(' else ')}`;
 }

@@ -9,7 +9,7 @@
  */
 import type { Type } from '../compiler/ir.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { type Bits, bitsOf, read, type SortedPair, swap, write } from './canonical-bits.js';
+import { type Bits, bitsOf, read, renamed, replaced, type SortedPair, swap } from './canonical-bits.js';
 import { type ColumnPlace, type Encoding, elementsOf } from './encode.js';
 import { Exchange, type Meaning, offsetOf, type Pages, type Symmetry } from './symmetry-map.js';
 
@@ -149,9 +149,9 @@ class PageNames {
   /** @returns statements that rename two pages */
   renamed(exchange: Exchange): string[] {
     const ofTasks = this.#kept.map((_, task) =>
-      this.#byPlace(task, (names) => names.map((name) => renamed(name, exchange)).join(' ')),
+      this.#byPlace(task, (names) => names.map((name) => renamedIn(name, exchange)).join(' ')),
     );
-    return [...this.#shared.map((name) => renamed(name, exchange)), ...ofTasks];
+    return [...this.#shared.map((name) => renamedIn(name, exchange)), ...ofTasks];
   }
 
   /** Statements for where a task is; none where it names no page. */
@@ -237,20 +237,11 @@ function neighbours(linked: LinkedScenario, { classes, uses }: Omit<Pages, 'name
 }
 
 /** Statements that rename two pages in one place. */
-function renamed(name: Name, exchange: Exchange): string {
-  const { meaning, mask } = name;
-  const { a, b } = exchange;
-  if (meaning.kind === 'set') {
-    const differ = `((a >>> ${a} ^ a >>> ${b}) & 1) !== 0`;
-    return `a = ${read(name)}; if (${differ}) { b = a ^ ${(1 << a) | (1 << b)}; ${write(name, 'b')} }`;
-  }
-  const changes =
-    meaning.kind === 'pointer'
-      ? [...exchange.instances(meaning.struct)].flatMap((to, from) => (to === from ? [] : [[1 + from, 1 + to]]))
-      : [
-          [a, b],
-          [b, a],
-        ].map((pair) => pair.map((page) => page + offsetOf(meaning)));
-  const cases = changes.map(([from, to]) => `if (a === ${from & mask}) { ${write(name, String(to & mask))} }`);
-  return cases.length === 0 ? '' : `a = ${read(name)}; ${cases.join(' else ')}`;
+function renamedIn(name: Name, exchange: Exchange): string {
+  const { meaning } = name;
+  if (meaning.kind !== 'pointer') return renamed(name, meaning, exchange.a, exchange.b);
+  const moved = [...exchange.instances(meaning.struct)].flatMap((to, from) =>
+    to === from ? [] : [[1 + from, 1 + to] as const],
+  );
+  return replaced(name, moved);
 }

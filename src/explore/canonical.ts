@@ -8,7 +8,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { type Bits, bitsOf, read, type SortedPair, swap, write } from './canonical-bits.js';
+import { type Bits, bitsOf, read, renamed, type SortedPair, swap } from './canonical-bits.js';
 import { sortedPages } from './canonical-pages.js';
 import { type ColumnPlace, type Encoding, elementsOf } from './encode.js';
 import type { Places } from './places.js';
@@ -165,22 +165,10 @@ class Neighbours {
   exchange(): string {
     const blocks = this.#words.map(([a, b]) => `a = n[${a}]; n[${a}] = n[${b}]; n[${b}] = a;`);
     const rows = this.#rows.map(([x, y]) => swap(x, y));
-    const names = [...this.#names.shared, ...this.#names.own].map((element) => this.#rename(element));
+    const names = [...this.#names.shared, ...this.#names.own].map((element) =>
+      renamed(element, element.meaning, this.one, this.other),
+    );
     return [...blocks, ...rows, ...names].join('\n');
-  }
-
-  #rename(element: Element): string {
-    const { meaning } = element;
-    if (meaning.kind === 'plain') return '';
-    if (meaning.kind === 'number') {
-      const [one, other] = [this.one + meaning.offset, this.other + meaning.offset].map(
-        (value) => value & element.mask,
-      );
-      return `a = ${read(element)}; if (a === ${one}) { ${write(element, String(other))} } else if (a === ${other}) { ${write(element, String(one))} }`;
-    }
-    const both = (1 << this.one) | (1 << this.other);
-    const differ = `(a >>> ${this.one} ^ a >>> ${this.other}) & 1`;
-    return `a = ${read(element)}; if ((${differ}) !== 0) { b = a ^ ${both}; ${write(element, 'b')} }`;
   }
 }
 
