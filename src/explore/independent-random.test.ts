@@ -5,18 +5,16 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CompiledScenario, Named, Scenario } from '../compiler/api.js';
+import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
-import { layOut } from '../compiler/layout.js';
 import { concreteMoves } from './concrete.js';
-import { buildModel, type Model } from './model.js';
+import type { Model } from './model.js';
 import { walkMoves } from './path.js';
 import { search } from './search.js';
 
 const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;
 const S8 = { kind: 'int', name: 's8', bits: 8, signed: true } as const;
 const BOOL: Type = { kind: 'bool' };
-const LOC = { file: 'src/scenarios/random.ts', line: 1, column: 1 };
 const DATA = ['x', 'y', 'z'];
 const LOCKS = ['l', 'm'];
 
@@ -140,19 +138,8 @@ function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions:
     functions: new Map([...functions, functionOf('bad', bad, BOOL)].map((fn) => [fn.name, fn])),
     params: new Map(),
   };
-  const layout = layOut(ir);
-  const named = (name: string): Named => ({ name, function: name, loc: LOC });
-  const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
-    kernel: 'v1.0',
-    program: ir,
-    tasks: functions.map(({ name }) => named(name)),
-    never: x < 3 ? [named('bad')] : [],
-    sometimes: [],
-    finally: [],
-  };
-  const initial = layout.columns.map(({ size }) => new Int32Array(size));
-  return buildModel(compiled, layout, initial, { reductions });
+  const never = x < 3 ? ['bad'] : [];
+  return modelOfProgram(ir, { tasks: functions.map(({ name }) => name), never, reductions });
 }
 
 it('random programs with locks have one verdict, with steps taken alone or not', () => {

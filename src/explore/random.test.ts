@@ -5,17 +5,15 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CompiledScenario, Scenario } from '../compiler/api.js';
+import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
-import { layOut } from '../compiler/layout.js';
 import { elementsOf } from './encode.js';
-import { buildModel, type Model, pcOf, readElement } from './model.js';
+import { type Model, pcOf, readElement } from './model.js';
 import { searchNarrowly } from './narrow.js';
 
 const U8: Type = { kind: 'int', name: 'u8', bits: 8, signed: false };
 const REF: Type = { kind: 'ref', struct: 'Cell' };
 const BOOL: Type = { kind: 'bool' };
-const LOC = { file: 'src/scenarios/random.ts', line: 1, column: 1 };
 const CELLS = 2;
 const FIELDS = ['x', 'y'];
 const LOCALS = 3;
@@ -136,21 +134,7 @@ function modelOf(tasks: Stmt[][]): Model {
     constants: new Map(),
     params: new Map(),
   } as unknown as ProgramIR;
-  const layout = layOut(ir);
-  const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
-    kernel: 'v1.0',
-    program: ir,
-    tasks: tasks.map((_, i) => ({ name: `t${i}`, function: `t${i}`, loc: LOC })),
-    never: [],
-    sometimes: [],
-    finally: [],
-  };
-  return buildModel(
-    compiled,
-    layout,
-    layout.columns.map(({ size }) => new Int32Array(size)),
-  );
+  return modelOfProgram(ir, { tasks: tasks.map((_, i) => `t${i}`) });
 }
 
 /** Memory in all states and in those where all tasks have ended; `stuck`: some state cannot go on. */

@@ -5,13 +5,12 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CompiledScenario, Named, Scenario } from '../compiler/api.js';
+import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Binary, Expr, FunctionIR, Local, ProgramIR, Stmt, Type } from '../compiler/ir.js';
-import { layOut } from '../compiler/layout.js';
 import { nextAlternative } from './code.js';
 import { concreteMoves } from './concrete.js';
 import { elementsOf } from './encode.js';
-import { buildModel, type Model, pcOf, readElement, readSlot } from './model.js';
+import { type Model, pcOf, readElement, readSlot } from './model.js';
 import { walkMoves } from './path.js';
 import { search } from './search.js';
 
@@ -19,7 +18,6 @@ const PAGES = 3;
 const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;
 const BOOL: Type = { kind: 'bool' };
 const PAGE: Type = { kind: 'ref', struct: 'Page' };
-const LOC = { file: 'src/scenarios/random.ts', line: 1, column: 1 };
 /** What locals and fields are: a value, which page (of last: and 1), a pointer, a set of pages. */
 type Kind = 'value' | 'number' | 'pointer' | 'set';
 const LOCALS: readonly Kind[] = ['value', 'value', 'number', 'number', 'pointer', 'set', 'value'];
@@ -207,23 +205,7 @@ function modelOf({ bodies, tasks, x, isOne }: Random, reductions: boolean): Mode
     ]),
     params: new Map(),
   };
-  const layout = layOut(program);
-  const named = (name: string): Named => ({ name, function: name, loc: LOC });
-  const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
-    kernel: 'v1.0',
-    program,
-    tasks: tasks.map((of, i) => ({ name: `t${i}`, function: `f${of}`, loc: LOC })),
-    never: [named('bad')],
-    sometimes: [],
-    finally: [],
-  };
-  return buildModel(
-    compiled,
-    layout,
-    layout.columns.map(({ size }) => new Int32Array(size)),
-    { reductions },
-  );
+  return modelOfProgram(program, { tasks: tasks.map((of) => `f${of}`), never: ['bad'], reductions });
 }
 
 // ---- orbits, counted one by one -----------------------------------------------------------------------------------

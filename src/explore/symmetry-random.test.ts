@@ -5,17 +5,15 @@
  */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CompiledScenario, Named, Scenario } from '../compiler/api.js';
+import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Binary, Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
-import { layOut } from '../compiler/layout.js';
 import { concreteMoves } from './concrete.js';
-import { buildModel, type Model } from './model.js';
+import type { Model } from './model.js';
 import { walkMoves } from './path.js';
 import { search } from './search.js';
 
 const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;
 const BOOL: Type = { kind: 'bool' };
-const LOC = { file: 'src/scenarios/random.ts', line: 1, column: 1 };
 const LOCALS = 2;
 
 const constant = (value: number): Expr => ({ op: 'const', type: U8, value });
@@ -124,19 +122,7 @@ function modelOf(statements: Stmt[], tasks: number, x: number, set: number, redu
     ]),
     params: new Map(),
   };
-  const layout = layOut(program);
-  const named = (name: string): Named => ({ name, function: name, loc: LOC });
-  const compiled: CompiledScenario = {
-    scenario: { name: 'random', loc: LOC, progress: [] as string[], endless: false } as Scenario,
-    kernel: 'v1.0',
-    program,
-    tasks: Array.from({ length: tasks }, (_, i) => ({ name: `t${i}`, function: 't', loc: LOC })),
-    never: [named('bad')],
-    sometimes: [],
-    finally: [],
-  };
-  const initial = layout.columns.map(({ size }) => new Int32Array(size));
-  return buildModel(compiled, layout, initial, { reductions });
+  return modelOfProgram(program, { tasks: Array<string>(tasks).fill('t'), never: ['bad'], reductions });
 }
 
 it('random programs of identical tasks have one verdict, sorted or not', () => {
