@@ -88,9 +88,16 @@ class Made {
   private time = 0;
   private second = 1;
 
-  event(task: string, name: string, pfn: number, fields: string, stack: readonly string[] = []): this {
+  event(
+    task: string,
+    name: string,
+    pfn: number,
+    fields: string,
+    stack: readonly string[] = [],
+    names = 'uptodate|lru|swapbacked',
+  ): this {
     const head = `${task.padStart(20)} [000] d..1.     ${this.second}.${String(this.time++).padStart(6, '0')}: `;
-    const flags = name.startsWith('page_ref') ? 'flags=uptodate|lru|swapbacked mapping=0000000012345678 mt=1 ' : '';
+    const flags = name.startsWith('page_ref') ? `flags=${names} mapping=0000000012345678 mt=1 ` : '';
     this.lines.push(`${head}${name}: pfn=0x${pfn.toString(16)} ${flags}${fields}`);
     if (stack.length > 0) this.lines.push(`${head}<stack trace>`, ...stack.map((frame) => ` => ${frame}`));
     return this;
@@ -133,10 +140,10 @@ class Made {
     return this;
   }
 
-  verdict(release = '6.12'): Verdict {
+  /** @param release of the kernel; '' for none that is known */
+  verdict(release = '6.12', map = new RangeMap([])): Verdict {
     const recording = readText(new TextEncoder().encode(`${this.lines.join('\n')}\n`), new Notes(), {});
-    const kernel = parseKernelVersion(release)!;
-    const map = new RangeMap([]);
+    const kernel = parseKernelVersion(release);
     return judge(recording, summarize(recording, map, kernel), map, kernel);
   }
 }
@@ -275,6 +282,33 @@ describe('pins without stacks', () => {
 
   test('its task gone for seconds: leaked', () => {
     expect(confidence(pinned(1024).later(2).idle(1), '6.12')).toEqual([['pin', 'likely', 'longGone']]);
+  });
+});
+
+describe('references without stacks, mapping hashed', () => {
+  /** A page with a reference left: mapped as soon as it can be swapped, or put into a file first. */
+  const left = (first: 'mapped' | 'in a file') => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=-1 val=1', [], 'uptodate');
+    if (first === 'in a file') made.event('a-1', 'page_ref_mod', 0x100, 'mapcount=-1 val=1');
+    made.get('a-1', 0x100, []).event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1');
+    for (let pfn = 0x200; pfn < 0x220; pfn++) made.event('a-1', 'mm_page_free', pfn, 'order=0');
+    return made.idle(1100);
+  };
+
+  test('of anonymous memory: leaked; of shared memory the page cache has one', () => {
+    expect(
+      left('mapped')
+        .verdict()
+        .suspects.map(({ fault, pages }) => [fault, pages]),
+    ).toEqual([['reference', [0x100]]]);
+    expect(left('in a file').verdict().suspects).toEqual([]);
+  });
+
+  test('of a kernel or a type of memory that nobody named: not judged, and said why', () => {
+    const device = new RangeMap([{ first: 0x1000, last: 0x1fff, kind: 'device' }]);
+    const made = left('mapped').event('a-1', 'page_ref_mod', 0x1000, 'mapcount=-1 val=1');
+    expect(made.verdict('', device).unjudged).toMatchObject([{ reason: 'kernel', pages: 2 }]);
+    expect(made.verdict('6.12', device).unjudged).toContainEqual({ reason: 'type', pages: 1, holders: [] });
   });
 });
 

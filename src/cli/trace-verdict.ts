@@ -138,6 +138,10 @@ export function unjudgedTexts({ unjudged, stacks }: Verdict, gaps: boolean): str
 export function unjudgedText(reason: Unjudged, pages: string, holders: readonly string[]): string {
   const held = `${pages} held${holders.length > 0 ? ` by ${holders.map(clean).join(', ')}` : ''}`;
   switch (reason) {
+    case 'kernel':
+      return `${pages} in use or of device memory: the kernel is not known (--kernel), and on it hangs what shows that a page is idle or mapped`;
+    case 'type':
+      return `${pages} of device memory whose type is not known (--zone-device): what an idle one counts hangs on it`;
     case 'inUse':
       return `${pages} in use at the end, as page cache, page tables, slabs and memory of tasks are`;
     case 'pending':

@@ -60,27 +60,31 @@ export class Suspects {
     const found: Suspicion[] = [];
     const { index } = this.lives;
     const open: number[] = [];
+    let unruled = 0;
     for (let page = 0; page < index.pages.length; page++) {
       const kind = this.kindOf(index.pages[page]);
-      if (!restRule(kind, this.kernel)) continue;
-      if (this.stacks) this.walk(page, kind);
+      const hasRule = restRule(kind, this.kernel) !== undefined;
+      if (hasRule && this.stacks) this.walk(page, kind);
       if (this.only && this.only[page] === 0) continue;
-      if (this.isOpen(page)) open.push(page);
+      if (!hasRule) unruled++;
+      else if (this.isOpen(page)) open.push(page);
     }
     found.push(...breaches(this.recording, this.lives, this.kernel, this.sites, this.kindOf, this.only));
     this.ledger.learn(false);
-    const first = this.judgeAll(open);
+    const first = this.judgeAll(open, unruled);
     if (!this.asked) return [...found, ...first];
     // somebody may be accused: learn how long references are usually held, and judge again
     for (let page = 0; page < index.pages.length; page++) this.walk(page, this.kindOf(index.pages[page]));
     this.everGiven = undefined;
     this.unjudged.clear();
     this.holders.clear();
-    return [...found, ...this.judgeAll(open)];
+    return [...found, ...this.judgeAll(open, unruled)];
   }
 
-  private judgeAll(open: readonly number[]): Suspicion[] {
+  /** @param unruled pages of device memory without a rule */
+  private judgeAll(open: readonly number[], unruled: number): Suspicion[] {
     const found: Suspicion[] = [];
+    if (unruled > 0) this.unjudged.set(this.kernel ? 'type' : 'kernel', unruled);
     for (const page of open) {
       const kind = this.kindOf(this.lives.index.pages[page]);
       this.walk(page, kind, true);
@@ -108,7 +112,8 @@ export class Suspects {
     if (last < 0) return 'inUse';
     const state = stateAt(this.recording, last, this.kernel);
     if (kind !== 'ordinary') return this.device(page, kind, state, last);
-    return this.stacks ? this.byTakers(page, state, last) : this.byState(page, state, last);
+    const judged = this.stacks ? this.byTakers(page, state, last) : this.byState(page, state, last);
+    return judged === 'inUse' && !this.kernel ? 'kernel' : judged;
   }
 
   /** The last event that shows the page's count and state. */
@@ -191,12 +196,28 @@ export class Suspects {
     // a page in a per-CPU batch is not on the LRU yet; owner_priv_1 of such a page says that swap holds it
     if (!flags.has('lru') || flags.has('owner_priv_1') || flags.has('swapcache') || flags.has('locked')) return 'inUse';
     const pinned = count >= PIN_BIAS;
-    if (!pinned && anon !== true) return 'inUse';
-    if (!(facts[page] & FACT.returned) || lives.begin[firstLife[page + 1] - 1] < 0) return 'inUse';
+    const begin = lives.begin[firstLife[page + 1] - 1];
+    if (!(facts[page] & FACT.returned) || begin < 0) return 'inUse';
+    if (!pinned && !(anon ?? this.wasMappedAtOnce(page, begin))) return 'inUse';
     if (this.quiet(last) < QUIET) return 'young';
     const taken = this.newest(count, () => true);
     if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
     return this.suspicion(page, count, taken, ['unmapped', 'takerGone'], last);
+  }
+
+  /**
+   * Is a page anonymous whose mapping is hidden or hashed? mm/memory.c maps a new anonymous page in the moment in which it becomes
+   * one that can be swapped (folio_add_new_anon_rmap), mm/shmem.c makes it one and puts it into its file first. That of a page that
+   * took another one's place is not seen.
+   * @param begin the first row of its life
+   */
+  private wasMappedAtOnce(page: number, begin: number): boolean {
+    const { starts, rows } = this.lives.index;
+    for (let at = rows.indexOf(begin, starts[page]); at < starts[page + 1]; at++) {
+      const { flags, mapped } = stateAt(this.recording, rows[at], this.kernel);
+      if (flags?.has('swapbacked')) return (mapped ?? 0) > 0 && !flags.has('swapcache');
+    }
+    return false;
   }
 
   /** The last question with stacks: might whoever took it still give it back? */

@@ -39,8 +39,8 @@ export type Reason =
   | 'pinnedFast'
   | 'longGone';
 
-/** Why an open reference is not judged. */
-export type Unjudged = 'inUse' | 'pending' | 'large' | 'young' | 'device' | 'taker';
+/** Why an open reference is not judged; the first two: the kernel or the type of device memory, on which the rule hangs, is not known. */
+export type Unjudged = 'kernel' | 'type' | 'inUse' | 'pending' | 'large' | 'young' | 'device' | 'taker';
 
 /** One page under suspicion. */
 export interface Suspicion {
