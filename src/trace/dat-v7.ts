@@ -47,7 +47,16 @@ export function readSectionsV7(file: DatFile, reader: Reader): void {
   });
   if (first === undefined) return;
   const parts = new Map<number, number>();
-  const complete = readOptionChain(file, first, parts);
+  const isCut = first >= file.source.size;
+  if (isCut) {
+    const message = `the file has ${file.source.size} bytes, but its table of contents is said to stand at byte ${first}`;
+    file.notes.add(
+      'RZ3002',
+      message,
+      'its end is missing: copy it again; what is there is read as far as it tells where',
+    );
+  }
+  const complete = !isCut && readOptionChain(file, first, parts);
   if (!complete) findSections(file, reader.pos, parts);
   readParts(file, parts);
 }
