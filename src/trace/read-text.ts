@@ -7,6 +7,7 @@
 import { asciiOf, textOf } from './bytes.js';
 import { Columns, type EventKind, Extras, HAS, StackTable } from './columns.js';
 import { ByteInterner, grown } from './intern.js';
+import { isMail, MailText } from './mail-text.js';
 import {
   type CpuSummary,
   finished,
@@ -102,6 +103,7 @@ export class TextReader {
   private size = 0;
   private total = 0;
   private last = NEWLINE;
+  private mail: MailText | undefined;
   /** nothing in it looks like a recording: the rest need not be read */
   foreign = false;
 
@@ -109,6 +111,11 @@ export class TextReader {
 
   /** The next piece; it is not kept. */
   add(part: Uint8Array): void {
+    if (this.total === 0 && isMail(part)) this.mail = new MailText();
+    this.take(this.mail ? this.mail.add(part) : part);
+  }
+
+  private take(part: Uint8Array): void {
     if (part.length === 0) return;
     this.total += part.length;
     this.last = part[part.length - 1];
@@ -155,6 +162,7 @@ export class TextReader {
 
   /** No more pieces are wanted. @param share of the text that was read, 0 to 1, where that is known */
   interrupt(share: number | undefined): Recording {
+    this.mail = undefined;
     this.size = 0;
     this.entries = -1;
     this.last = NEWLINE;
@@ -165,6 +173,7 @@ export class TextReader {
 
   /** No more pieces: what was read. */
   finish(): Recording {
+    if (this.mail) this.take(this.mail.finish());
     if (this.size > 0) this.lines(this.bytes, 0, this.size);
     this.endStack();
     this.closing();
