@@ -4,7 +4,7 @@
  * of its modes. Runs are interleaved, so that a busy machine slows all alike; numbers are medians.
  *
  * Who visits every state must count as many states and transitions as Spin, or the race ends with an error.
- * `REFZERO_BENCH_STATES=6e7` (default 10^7) bounds how many states a size has; `REFZERO_BENCH_SMALL=1` is a trial: one run of
+ * `REFZERO_BENCH_STATES=7e7` (default 10^7) bounds how many states a size has; `REFZERO_BENCH_SMALL=1` is a trial: one run of
  * each size up to 10^5.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -30,11 +30,13 @@ const races = [
   { protocol: 'daxtruncate', sizes: { NPAGES: 2 }, states: 1_474_063 },
   { protocol: 'daxtruncate', sizes: { NGUP: 3 }, states: 2_873_644 },
   { protocol: 'daxtruncate', sizes: { NPAGES: 2, NGUP: 3 }, states: 25_559_723 },
+  { protocol: 'daxtruncate', sizes: { NPAGES: 2, ROUNDS: 4 }, states: 69_326_956 },
   { protocol: 'migrate', sizes: { NCFAULT: 0 }, states: 33_290 },
   { protocol: 'migrate', sizes: {}, states: 392_600 },
   { protocol: 'migrate', sizes: { NPFAULT: 2 }, states: 4_359_167 },
   { protocol: 'migrate', sizes: { NDRV: 2 }, states: 4_713_914 },
   { protocol: 'migrate', sizes: { NADDR: 2 }, states: 9_412_720 },
+  { protocol: 'migrate', sizes: { NPFAULT: 2, NDRV: 2 }, states: 62_342_063 },
 ].filter(({ states }) => states <= statesMax);
 
 export default {
