@@ -3,8 +3,11 @@
  * Several threads on one search find what one thread finds: the same counts, the same verdict, the same path. They meet on
  * every level, however small, so that they get in each other's way as often as can be.
  */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { scenarioOf } from '../bench/protocols/instance.mjs';
 import type { CheckOptions, Job } from '../src/app/check-data.js';
 import { type JobOptions, modelOf } from '../src/app/check-job.js';
 import { isSearch, plan } from '../src/app/check-plan.js';
@@ -120,5 +123,50 @@ describe('three threads find what one finds', () => {
     expect({ verdict, states, bound }).toEqual({ verdict: 'inconclusive', states: 10_000, bound: 'states' });
     const memory = await together(job, PLAIN, { storage: 'exact', memoryMax: 10 * 2 ** 20 });
     expect(memory).toMatchObject({ verdict: 'inconclusive', bound: 'memory' });
+  });
+});
+
+describe('and where pages may change places', () => {
+  /** The allocator takes any page that is free, not the lowest. */
+  const ANY = `function lowest_free(): int {
+  const p: int = choose(PAGES);
+  return one_step(() => {
+    if (!zone.in_buddy[p]) return NONE;
+    zone.in_buddy[p] = false;
+    return p;
+  });
+}
+`;
+  const SHARED = 'zone.count[0] > 1 || zone.count[1] > 1 || zone.count[2] > 1';
+  const folder = mkdtempSync(join(tmpdir(), 'refzero-workers-'));
+  const file = join(folder, 'refcount.ts');
+  writeFileSync(
+    file,
+    scenarioOf('refcount', { NPAGES: 3, NTHREADS: 3 })
+      .replace(/function lowest_free\(\)[\s\S]*?\n\}\n/, ANY)
+      .replace('zone.count[0] > 1', SHARED),
+  );
+  const job: Job = { scenario: 'refcount', kernel: 'v7.3' };
+  let own: Crew;
+  beforeAll(async () => {
+    own = await Crew.start(2, [file]);
+  });
+  afterAll(async () => {
+    await own.end();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ['sorted', { with: [], without: [] }, true],
+    ['not sorted', PLAIN, false],
+  ])('%s', async (_, options, isSorted) => {
+    const models = await openWorkspace([file]);
+    const model = modelOf(models, job, options);
+    expect(model.symmetry.pages.map(({ classes }) => classes)).toEqual(isSorted ? [[[0, 1, 2]]] : []);
+    const helpers = await own.ready(job, options);
+    const alone = check(model);
+    expect(alone.states).toBe(isSorted ? 281 : 7702);
+    const shared = { meetFrom: 1, isPatient: true, helpers: (known: number) => helpers.slice(known) };
+    expect(check(modelOf(models, job, options), shared)).toEqual(alone);
   });
 });

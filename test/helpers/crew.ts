@@ -11,12 +11,12 @@ import { build, ROOT } from './command.js';
 
 const built = (file: string) => pathToFileURL(join(ROOT, 'dist/app', file)).href;
 
-const THREAD = `
+const thread = (files: readonly string[]) => `
 const { parentPort, receiveMessageOnPort } = require('node:worker_threads');
 (async () => {
   const { helperOf, modelOf } = await import('${built('check-job.js')}');
   const { openWorkspace } = await import('${built('workspace.js')}');
-  const workspace = await openWorkspace();
+  const workspace = await openWorkspace(${JSON.stringify(files)});
   parentPort.on('message', ({ job, options, port }) => {
     const help = helperOf(modelOf(workspace, job, options), options);
     port.on('message', (first) => help(first, () => receiveMessageOnPort(port)?.message));
@@ -29,9 +29,10 @@ const { parentPort, receiveMessageOnPort } = require('node:worker_threads');
 export class Crew {
   private constructor(private readonly threads: readonly Worker[]) {}
 
-  static async start(size: number): Promise<Crew> {
+  /** @param files scenarios that the package does not have */
+  static async start(size: number, files: readonly string[] = []): Promise<Crew> {
     await build();
-    const threads = Array.from({ length: size }, () => new Worker(THREAD, { eval: true }));
+    const threads = Array.from({ length: size }, () => new Worker(thread(files), { eval: true }));
     await Promise.all(threads.map((thread) => once(thread, 'message')));
     return new Crew(threads);
   }
