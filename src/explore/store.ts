@@ -95,7 +95,10 @@ export class Store {
     const { most, growth } = FILLING[this.storage];
     let slots = Math.max(FIRST_SLOTS, memory[common.slots]);
     // it costs time to grow, and where it is small beside all memory it may be larger than it has to be
-    const factorOf = (size: number): number => (this.storage === 'exact' && size < common.slotsMax / 8 ? 2 : growth);
+    const factorOf = (size: number): number => {
+      if (this.storage === 'fingerprints' || size >= common.slotsMax / 8) return growth;
+      return size < common.slotsMax / 32 ? 4 : 2;
+    };
     while (states > slots * most) slots = Math.floor(slots * factorOf(slots));
     // the last growth may be a smaller one
     return states <= common.slotsMax * most ? Math.min(slots, common.slotsMax) : slots;
