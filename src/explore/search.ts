@@ -61,6 +61,8 @@ export interface SearchOptions {
   isPatient?: boolean;
   /** from so many states on the search ends to begin anew with smaller ones, if they can be (narrow.ts); never if absent */
   narrowFrom?: number;
+  /** but only where the level that was found last is such a part of all: then many more will come. Or where memory is scarce */
+  narrowShare?: number;
 }
 
 export interface SearchResult {
@@ -93,6 +95,8 @@ const ROOM_LEAST = 1 << 14;
 /** Edges that a state is taken to have before any is known. */
 const EDGES_LIKELY = 4;
 const LOOK_UP_EVERY = 1 << 6;
+/** Memory is scarce where one part of so many is used. */
+const SCARCE = 8;
 
 /**
  * Searches as `options` say. Whole states are kept as far as memory goes. Then the search begins anew by fingerprints, in the
@@ -167,7 +171,7 @@ class Search {
     let finishedDepth = this.#levels.length - 1;
     while (at < this.#store.count && !this.#finding && !this.#stopped && !this.#expectation) {
       const end = this.#store.count;
-      if (this.#isWide(end)) {
+      if (this.#isWide(at, end)) {
         this.#expectation = expectationOf(this.#model, this.#store, this.#expander);
         break;
       }
@@ -261,10 +265,12 @@ class Search {
     this.#team.owner.judge.share(this.#team.shared.met);
   }
 
-  /** Whether a search that has found so many states should have smaller ones. */
-  #isWide(states: number): boolean {
-    const { narrowFrom = Number.POSITIVE_INFINITY, resume } = this.#options;
-    return states >= narrowFrom && !this.#model.expectation && !resume && canNarrow(this.#model);
+  /** Whether the search should have smaller states; it has found those from `level` to `states` last. */
+  #isWide(level: number, states: number): boolean {
+    const { narrowFrom = Number.POSITIVE_INFINITY, narrowShare = 0, resume } = this.#options;
+    if (states < narrowFrom || this.#model.expectation || resume) return false;
+    const isScarce = this.#store.storage === 'exact' && this.#store.bytes * SCARCE > this.#memoryMax;
+    return (isScarce || states - level >= states * narrowShare) && canNarrow(this.#model);
   }
 
   /** What was expected, and does not fit: positions in Encoding.expected. */
