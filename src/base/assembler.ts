@@ -8,7 +8,7 @@
  */
 import { assert } from './assert.js';
 import { DOUBLE, isNumber, OPERATORS, tokensOf, UNSIGNED } from './tokens.js';
-import { F64, I32, NOTHING, OP, signed, unsigned, type WasmFunction } from './wasm.js';
+import { F64, I32, NOTHING, OP, putSigned, putUnsigned, signed, unsigned, type WasmFunction } from './wasm.js';
 
 export type Assembled = Pick<WasmFunction, 'parameters' | 'locals' | 'code'>;
 
@@ -44,14 +44,14 @@ export class Assembler {
   function(): Assembled {
     this.expect('(');
     while (!this.take(')')) {
-      this.local(this.next());
+      this.numberOf(this.next(), I32);
       this.take(',');
     }
     const parameters = this.locals.size;
     this.expect('=>');
     this.statement();
     assert(this.at === this.tokens.length, `text goes on after its function: ${this.tokens[this.at]}`);
-    this.emit(OP.unreachable);
+    this.code.push(OP.unreachable);
     return { parameters, locals: this.types.slice(parameters), code: this.code };
   }
 
@@ -82,18 +82,29 @@ export class Assembler {
 
   protected constant(value: number): void {
     assert(value === (value | 0) || value === value >>> 0, `${value} is no 32-bit number`);
-    this.emit(OP.const, ...signed(value));
+    this.code.push(OP.const);
+    putSigned(this.code, value);
   }
 
-  /** @param type of a name that is new */
-  protected local(name: string, type: Type = I32): number[] {
+  /** An instruction on a local. @param type of a name that is new */
+  private onLocal(op: number, name: string, type: Type = I32): void {
+    this.code.push(op);
+    putUnsigned(this.code, this.numberOf(name, type));
+  }
+
+  /** @returns LEB128 of the number of a local */
+  protected local(name: string): number[] {
+    return unsigned(this.numberOf(name, I32));
+  }
+
+  private numberOf(name: string, type: Type): number {
     let id = this.locals.get(name);
     if (id === undefined) {
       id = this.locals.size;
       this.locals.set(name, id);
       this.types.push(type);
     }
-    return unsigned(id);
+    return id;
   }
 
   private typeOf(name: string): Type {
@@ -129,7 +140,7 @@ export class Assembler {
       const name = this.next();
       this.expect('=');
       const type = this.expression();
-      this.emit(OP.set, ...this.local(name, type));
+      this.onLocal(OP.set, name, type);
     } while (this.take(','));
     this.expect(';');
   }
@@ -138,7 +149,7 @@ export class Assembler {
     this.next();
     this.expression();
     this.expect(';');
-    this.emit(OP.return);
+    this.code.push(OP.return);
   }
 
   private if(): void {
@@ -146,15 +157,15 @@ export class Assembler {
     this.expect('(');
     this.expression();
     this.expect(')');
-    this.emit(OP.if, NOTHING);
+    this.code.push(OP.if, NOTHING);
     this.labels.push('');
     this.statement();
     if (this.take('else')) {
-      this.emit(OP.else);
+      this.code.push(OP.else);
       this.statement();
     }
     this.labels.pop();
-    this.emit(OP.end);
+    this.code.push(OP.end);
   }
 
   private labelled(): void {
@@ -164,11 +175,11 @@ export class Assembler {
       this.for(label);
       return;
     }
-    this.emit(OP.block, NOTHING);
+    this.code.push(OP.block, NOTHING);
     this.labels.push(label);
     this.statement();
     this.labels.pop();
-    this.emit(OP.end);
+    this.code.push(OP.end);
   }
 
   /** A loop without end; what stands in its head is done before. */
@@ -178,16 +189,16 @@ export class Assembler {
     if (!this.take(';')) this.declaration();
     this.expect(';');
     this.expect(')');
-    this.emit(OP.loop, NOTHING);
+    this.code.push(OP.loop, NOTHING);
     this.labels.push(label === '' ? 'continue' : label);
     this.expect('{');
     while (!this.take('}')) {
       if (this.peek() === 'switch') this.switch();
       else this.statement();
     }
-    this.emit(OP.br, 0);
+    this.code.push(OP.br, 0);
     this.labels.pop();
-    this.emit(OP.end, OP.unreachable);
+    this.code.push(OP.end, OP.unreachable);
   }
 
   /** Its cases neither fall through nor break. */
@@ -198,7 +209,7 @@ export class Assembler {
     this.expect(')');
     const [from, values] = [this.at, this.casesFrom(this.at)];
     this.at = from;
-    for (const _ of values) this.emit(OP.block, NOTHING);
+    for (const _ of values) this.code.push(OP.block, NOTHING);
     this.labels.push(...values.map(() => ''));
     const most = Math.max(...values);
     const targets = Array.from({ length: most + 1 }, (_, value) => unsigned(Math.max(0, values.indexOf(value))));
@@ -209,7 +220,7 @@ export class Assembler {
       this.next();
       this.expect(':');
       this.labels.pop();
-      this.emit(OP.end);
+      this.code.push(OP.end);
       this.statement();
     }
     this.expect('}');
@@ -240,14 +251,15 @@ export class Assembler {
   protected action(name: string): void {
     if (this.take('=')) {
       this.as(this.typeOf(name), this.expression());
-      this.emit(OP.set, ...this.local(name));
+      this.onLocal(OP.set, name);
       return;
     }
     const { offset, type } = this.place(name);
     this.expect('=');
     this.as(type, this.expression());
-    if (type === F64) this.emit(OP.storeDouble, 3, ...unsigned(offset));
-    else this.emit(OP.store, 2, ...unsigned(offset));
+    if (type === F64) this.code.push(OP.storeDouble, 3);
+    else this.code.push(OP.store, 2);
+    putUnsigned(this.code, offset);
   }
 
   // ---- expressions ----------------------------------------------------------------------------------------------------
@@ -256,21 +268,21 @@ export class Assembler {
   private as(wanted: Type, found: Type): void {
     if (wanted === found) return;
     assert(wanted === F64, 'a double stands for an integer');
-    this.emit(this.isUnsigned ? OP.doubleU : OP.doubleS);
+    this.code.push(this.isUnsigned ? OP.doubleU : OP.doubleS);
     this.isUnsigned = false;
   }
 
   protected expression(): Type {
     const test = this.either();
     if (!this.take('?')) return test;
-    this.emit(OP.if, I32);
+    this.code.push(OP.if, I32);
     const typeAt = this.code.length - 1;
     const type = this.expression();
     this.code[typeAt] = type;
     this.expect(':');
-    this.emit(OP.else);
+    this.code.push(OP.else);
     this.as(type, this.expression());
-    this.emit(OP.end);
+    this.code.push(OP.end);
     this.isUnsigned = false;
     return type;
   }
@@ -279,9 +291,9 @@ export class Assembler {
   private either(): Type {
     const type = this.both();
     while (this.take('||')) {
-      this.emit(OP.if, I32, OP.const, 1, OP.else);
+      this.code.push(OP.if, I32, OP.const, 1, OP.else);
       this.both();
-      this.emit(OP.end);
+      this.code.push(OP.end);
       this.isUnsigned = false;
     }
     return type;
@@ -290,9 +302,9 @@ export class Assembler {
   private both(): Type {
     const type = this.binary(0);
     while (this.take('&&')) {
-      this.emit(OP.if, I32);
+      this.code.push(OP.if, I32);
       this.binary(0);
-      this.emit(OP.else, OP.const, 0, OP.end);
+      this.code.push(OP.else, OP.const, 0, OP.end);
       this.isUnsigned = false;
     }
     return type;
@@ -317,7 +329,7 @@ export class Assembler {
       else {
         assert(right === I32, 'of an integer and a double the double has to come first');
         if (op === OP.divS) this.divide();
-        else this.emit(isUnsigned ? (UNSIGNED.get(op) ?? op) : op);
+        else this.code.push(isUnsigned ? (UNSIGNED.get(op) ?? op) : op);
       }
       this.isUnsigned = false;
     }
@@ -328,7 +340,7 @@ export class Assembler {
     this.as(F64, right);
     const double = DOUBLE.get(op);
     assert(double !== undefined, 'doubles have no bits');
-    this.emit(double.op);
+    this.code.push(double.op);
     return double.type;
   }
 
@@ -343,7 +355,7 @@ export class Assembler {
     const token = this.next();
     if (token === '!') {
       this.unary();
-      this.emit(OP.eqz);
+      this.code.push(OP.eqz);
     } else if (token === '~') {
       this.unary();
       this.emit(OP.const, ...signed(-1), OP.xor);
@@ -351,9 +363,9 @@ export class Assembler {
       if (isNumber(this.peek())) {
         this.constant(-Number(this.next()));
       } else {
-        this.emit(OP.const, 0);
+        this.code.push(OP.const, 0);
         this.unary();
-        this.emit(OP.sub);
+        this.code.push(OP.sub);
       }
     } else if (token === '--') {
       const id = this.local(this.next());
@@ -377,11 +389,12 @@ export class Assembler {
       this.isUnsigned = false;
     } else if (this.peek() === '[' || this.peek() === '.') {
       const { offset, type } = this.place(token);
-      if (type === F64) this.emit(OP.loadDouble, 3, ...unsigned(offset));
-      else this.emit(OP.load, 2, ...unsigned(offset));
+      if (type === F64) this.code.push(OP.loadDouble, 3);
+      else this.code.push(OP.load, 2);
+      putUnsigned(this.code, offset);
       return type;
     } else {
-      this.emit(OP.get, ...this.local(token));
+      this.onLocal(OP.get, token);
       return this.typeOf(token);
     }
     return I32;
@@ -399,7 +412,7 @@ export class Assembler {
     }
     this.expect(')');
     assert(type === (name === 'imul' ? I32 : F64), `Math.${name} is not known, or not of these`);
-    this.emit(name === 'imul' ? OP.mul : OP.ceil);
+    this.code.push(name === 'imul' ? OP.mul : OP.ceil);
     this.isUnsigned = false;
     return type;
   }
@@ -421,7 +434,7 @@ export class Assembler {
     const shift = { M: 2, F: 3 }[name];
     assert(shift !== undefined, `${name} is no memory`);
     const { constant, isChanging } = this.index(shift);
-    if (!isChanging) this.emit(OP.const, 0);
+    if (!isChanging) this.code.push(OP.const, 0);
     return { offset: constant, type: shift === 3 ? F64 : I32 };
   }
 
@@ -439,7 +452,7 @@ export class Assembler {
       this.next();
     }
     this.expression();
-    this.emit(OP.const, shift, OP.shl);
+    this.code.push(OP.const, shift, OP.shl);
     const last = this.tokens[this.at - 1];
     if (this.take('++')) {
       const id = this.local(last);

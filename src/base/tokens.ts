@@ -3,7 +3,8 @@
 import { assert } from './assert.js';
 import { F64, I32, OP } from './wasm.js';
 
-const TOKEN = /[A-Za-z_$][\w$]*|0x[0-9a-f]+|\d+|===|!==|>>>|<<|>>|<=|>=|&&|\|\||\+\+|--|=>|[-+*/%&|^~!<>=?:;,.(){}[\]]/g;
+const TOKEN =
+  /[A-Za-z_$][\w$]*|0x[0-9a-f]+|\d+|===|!==|>>>|<<|>>|<=|>=|&&|\|\||\+\+|--|=>|[-+*/%&|^~!<>=?:;,.(){}[\]]/g;
 const STRANGE = /[^\s\w$\-+*/%&|^~!<>=?:;,.(){}[\]]/;
 
 /** @throws InternalError where the text has what generated text never has */

@@ -91,29 +91,38 @@ export const ATOMIC = { load: 0x10, store: 0x17, exchange: 0x48, exchange64: 0x4
 /** Pages of 64 KiB that a memory has at most. */
 export const PAGES_MAX = 65536;
 
+/** Appends LEB128 of an unsigned number. */
+export function putUnsigned(bytes: number[], value: number): void {
+  let rest = value >>> 0;
+  while (rest > 127) {
+    bytes.push((rest & 127) | 128);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+}
+
+/** Appends LEB128 of a signed 32-bit number. */
+export function putSigned(bytes: number[], value: number): void {
+  let rest = value | 0;
+  while (rest < -64 || rest > 63) {
+    bytes.push((rest & 127) | 128);
+    rest >>= 7;
+  }
+  bytes.push(rest & 127);
+}
+
 /** @returns LEB128 of an unsigned number */
 export function unsigned(value: number): number[] {
-  let rest = value >>> 0;
-  if (rest < 128) return [rest];
   const bytes: number[] = [];
-  do {
-    const byte = rest & 127;
-    rest >>>= 7;
-    bytes.push(rest === 0 ? byte : byte | 128);
-  } while (rest !== 0);
+  putUnsigned(bytes, value);
   return bytes;
 }
 
 /** @returns LEB128 of a signed 32-bit number */
 export function signed(value: number): number[] {
   const bytes: number[] = [];
-  for (let rest = value | 0; ; ) {
-    const byte = rest & 127;
-    rest >>= 7;
-    const isLast = (rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0);
-    bytes.push(isLast ? byte : byte | 128);
-    if (isLast) return bytes;
-  }
+  putSigned(bytes, value);
+  return bytes;
 }
 
 /** @returns LEB128 of a 64-bit number */
