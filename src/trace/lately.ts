@@ -33,6 +33,8 @@ export class Lately {
   ) {}
 
   begin(): void {
+    // no pfn has this half: the last page is none yet
+    this.loop.words[AT.lastHigh] = -1;
     this.makePages(PAGES);
   }
 
