@@ -4,8 +4,9 @@
  * sub-buffers alone: byte by byte, record by record, without a table. Recordings are made by chance, whole and damaged, and large
  * enough for what the fast one (src/trace/loop-text.ts) remembers to be forgotten and to grow.
  */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { nodeCodecs } from '../src/app/trace-unpack.js';
+import { Loop } from '../src/trace/loop.js';
 import { readRecording } from '../src/trace/read.js';
 import type { Recording } from '../src/trace/recording.js';
 import { random } from './recordings-survive.js';
@@ -312,4 +313,26 @@ test('a length that is negative as 32 bits does not lead back into what was read
   view.setUint32(16 + 56, 0xfffffff4, true);
   view.setUint32(16, 12 | (3 << 5), true);
   expectEqual(shape, [pages], 6, 'one page');
+});
+
+test('pages that do not fit into memory end the reading, and it says so', () => {
+  const [shape] = SHAPES;
+  const cpus = [pagesBy(random(3), shape, 400, 40_000)];
+  const bytes = fileOf(shape, cpus, 6);
+  const all = told(readRecording(bytes, codecs));
+  const { allocate } = Loop.prototype;
+  const spy = vi.spyOn(Loop.prototype, 'allocate').mockImplementation(function (this: Loop, words) {
+    if (words > 0x9000) throw new RangeError('no more');
+    return allocate.call(this, words);
+  });
+  try {
+    const recording = readRecording(bytes, codecs);
+    const { rows, losses } = told(recording);
+    expect(recording.diagnostics.map(({ message }) => message).join()).toMatch(/(^|,)more than 8192 different pages/);
+    expect(rows.length).toBeGreaterThan(8000);
+    expect(rows.length).toBeLessThan(all.rows.length);
+    expect(losses.at(-1)).toEqual([-1, rows.length - 1, rows.length, -1]);
+  } finally {
+    spy.mockRestore();
+  }
 });

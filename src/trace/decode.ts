@@ -137,6 +137,11 @@ export class Decoder {
       const exit = loop.functions.run();
       if (exit === EXIT.end) break;
       const stream = byPlace.get(loop.words[AT.heap]);
+      if (exit === EXIT.pages) {
+        if (this.lately.growPages()) continue;
+        this.giveUp();
+        break;
+      }
       if (exit !== EXIT.full) this.turn(stream as CpuStream, exit);
       else {
         this.flush();
@@ -147,6 +152,15 @@ export class Decoder {
     }
     this.flush();
     this.lately.end();
+  }
+
+  /** No more is read. */
+  private giveUp(): void {
+    const { words } = this.loop;
+    const message = `more than ${words[AT.pages]} different pages do not fit into memory; it is judged as if it ended there`;
+    this.file.notes.add('RZ3004', message);
+    const rows = words[AT.base] + words[AT.row];
+    this.lose({ cpu: -1, after: rows - 1, before: rows, events: -1 });
   }
 
   /** The rows so far go to the columns. */
@@ -173,7 +187,6 @@ export class Decoder {
     else if (exit === EXIT.broken) stream.noteBroken();
     else if (exit === EXIT.other) this.other(stream);
     else if (exit === EXIT.gap) this.gap(stream);
-    else if (exit === EXIT.pages) this.lately.growPages();
     else {
       const plan = this.planOf(this.idOf(stream));
       if (exit === EXIT.who) this.enterTask(stream, this.pidOf(stream, plan));

@@ -75,9 +75,15 @@ export class Lately {
     return true;
   }
 
-  /** Makes room for as many pages again. */
-  growPages(): void {
-    this.makePages(this.loop.words[AT.pagesMax] * 2);
+  /** Makes room for as many pages again; false where there is none. */
+  growPages(): boolean {
+    try {
+      this.makePages(this.loop.words[AT.pagesMax] * 2);
+      return true;
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      return false;
+    }
   }
 
   private makePages(max: number): void {

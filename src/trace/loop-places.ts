@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Where everything lies in the memory that the loop over records (loop-text.ts) shares with decode.ts. In 32-bit words; data only. */
 
+/** CPUs that there is room for. */
+export const CPUS_MAX = 0x10000;
 /** Rows that are collected before they go to the columns. */
 export const ROWS = 4096;
 
@@ -137,7 +139,7 @@ export const AT = {
   /** streams, the earliest first */
   heap: 128,
   /** by event id */
-  planOf: 128 + 0x10000,
+  planOf: 128 + CPUS_MAX,
 } as const;
 
 const rows = AT.planOf + 0x10000;

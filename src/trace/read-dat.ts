@@ -11,6 +11,7 @@ import { Decoder, Tables } from './decode.js';
 import type { ByteInterner } from './intern.js';
 import { append, endSeam, fits, type Seam, type SliceData, seamOf } from './join.js';
 import { SymbolTable } from './kallsyms.js';
+import { CPUS_MAX } from './loop-places.js';
 import {
   type Codecs,
   type CpuSummary,
@@ -234,6 +235,7 @@ function usableAreas(file: DatFile, buffer: DatBuffer): CpuArea[] {
   for (const area of areas) {
     const { cpu, offset, size } = area;
     if (cpu > 0xffff) file.notes.add('RZ3004', `CPU number ${cpu} is not possible; its data is left out`);
+    else if (usable.length === CPUS_MAX) file.notes.add('RZ3004', `more than ${CPUS_MAX} CPUs are not possible`);
     else if (offset >= file.source.size)
       file.notes.add('RZ3004', `CPU ${cpu}: its data lies behind the end of the file`);
     else if (offset < end) file.notes.add('RZ3004', `CPU ${cpu}: its data lies in that of another CPU; it is left out`);
