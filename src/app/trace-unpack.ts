@@ -28,16 +28,27 @@ async function zstdDecoder(): Promise<ZSTDDecoder> {
   zstd ??= (async () => {
     const { ZSTDDecoder } = await import('zstddec');
     const decoder = new ZSTDDecoder();
-    await decoder.init();
+    await withoutFetch(() => decoder.init());
     return decoder;
   })();
   return zstd;
 }
 
+/** Where there is `fetch`, zstddec takes the bytes of its own module through that: loading Node's costs 50 ms of CPU time, decoding them 2. */
+function withoutFetch<T>(start: () => T): T {
+  const { fetch } = globalThis;
+  Object.assign(globalThis, { fetch: undefined });
+  try {
+    return start();
+  } finally {
+    Object.assign(globalThis, { fetch });
+  }
+}
+
 /** zlib has zstd since Node 22.15, about twice as fast as WebAssembly. */
 const native = (zlib as { zstdDecompressSync?: (bytes: Uint8Array, options: object) => Uint8Array }).zstdDecompressSync;
 
-/** The decompressors for the inside of a trace.dat; zstd's takes some 30 ms to start and is left out where nobody needs it. */
+/** The decompressors for the inside of a trace.dat; zstd's takes a while to start and is left out where nobody needs it. */
 export async function nodeCodecs(needsZstd = true): Promise<Codecs> {
   const inflate: Codecs['zlib'] = (bytes, size) => zlib.inflateSync(bytes, { maxOutputLength: Math.max(1, size) });
   if (!needsZstd) return { zstd: () => undefined, zlib: inflate };

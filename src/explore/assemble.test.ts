@@ -2,10 +2,10 @@
 /** Generated text means the same as JavaScript and as WebAssembly: random functions, run as both. */
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { moduleOf, PAGES_MAX } from '../base/wasm.js';
+import { WebAssembly } from '../base/webassembly.js';
 import type { Addresses } from './addresses.js';
-import { assemble } from './assemble.js';
-import { IMPORTED, moduleOf, PAGES_MAX } from './wasm.js';
-import { WebAssembly } from './webassembly.js';
+import { assemble, IMPORTED } from './assemble.js';
 
 const WORDS = 8;
 const STATE = 1024;
@@ -84,7 +84,7 @@ it('random functions do as WebAssembly what they do as JavaScript', () => {
       const n = Int32Array.from(values.slice(0, WORDS));
       const K = { choice: words.slice(16, 32), counts: new Int32Array(16), tables: [words.slice(64, 80)] };
       const javascript = new Function('K', `return ${text}`)(K) as (n: Int32Array) => number;
-      const bytes = moduleOf([{ ...assemble(text, ADDRESSES), name: 'f' }]);
+      const bytes = moduleOf([{ ...assemble(text, ADDRESSES), name: 'f' }], { functions: IMPORTED, hasTable: true });
       const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { K: { memory, table, ...outside } });
       const { f } = instance.exports as { f(n: number): number };
       expect(f(STATE)).toBe(javascript(n) | 0);

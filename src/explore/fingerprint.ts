@@ -3,7 +3,7 @@
  * Fingerprints of states, 64 bits: the rounds of XXH64 (github.com/Cyan4973/xxHash, doc/xxhash_spec.md) for its eight-byte
  * tail and its last avalanche, one round for each two words of a state. As WebAssembly, which can multiply 64 bits.
  */
-import { NOTHING, OP, signed, signed64, unsigned } from './wasm.js';
+import { I32, I64, NOTHING, OP, signed, signed64, unsigned } from '../base/wasm.js';
 
 const PRIME1 = 0x9e3779b185ebca87n;
 const PRIME2 = 0xc2b2ae3d27d4eb4fn;
@@ -65,5 +65,5 @@ export function fingerprintCode({ states, stride, high, low }: FingerprintPlaces
     ...[...get(LEFT), OP.const, 1, OP.sub, OP.tee, LEFT, OP.brIf, 0, OP.end],
     ...[OP.const, 0],
   ];
-  return { parameters: 1, locals: 3, locals64: 1, code };
+  return { parameters: 1, locals: [I32, I32, I32, I64], code };
 }

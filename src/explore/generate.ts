@@ -7,8 +7,10 @@
  * Not here: who drives it (expand.ts, store.ts, judge.ts).
  */
 import { InternalError } from '../base/assert.js';
+import { moduleOf, PAGES_MAX, type WasmFunction } from '../base/wasm.js';
+import { type SharedMemory, WebAssembly } from '../base/webassembly.js';
 import type { Addresses } from './addresses.js';
-import { assemble } from './assemble.js';
+import { assemble, IMPORTED } from './assemble.js';
 import { claimTexts } from './claim.js';
 import { refusals, tablesOf } from './code.js';
 import { ANOTHER_TEXT, judgeText, nextText, recordText } from './drive.js';
@@ -18,8 +20,6 @@ import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
 import { type Common, commonOf, type Places, placesOf, type Reduced, recentSize, type Storage } from './places.js';
 import { recentTexts } from './recent.js';
-import { IMPORTED, moduleOf, PAGES_MAX, type WasmFunction } from './wasm.js';
-import { type SharedMemory, WebAssembly } from './webassembly.js';
 
 /** Steps that are generated at once: a task goes on with those that come after. */
 const AT_ONCE = 8;
@@ -189,9 +189,11 @@ function addressesOf(places: Places, words: number, tables: readonly Int32Array[
   };
 }
 
+const OUTSIDE = { functions: IMPORTED, hasTable: true };
+
 function instantiate(functions: readonly WasmFunction[], given: Record<string, unknown>): object {
   try {
-    const module = new WebAssembly.Module(moduleOf(functions));
+    const module = new WebAssembly.Module(moduleOf(functions, OUTSIDE));
     return new WebAssembly.Instance(module, { K: given }).exports;
   } catch (error) {
     if (error instanceof WebAssembly.CompileError) throw new InternalError(`generated code: ${error.message}`);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** A state as the pieces in which WebAssembly copies and compares it: 16 bytes at once as far as they go, then 8 and 4. */
-import { OP, SIMD, unsigned } from './wasm.js';
+import { OP, SIMD, unsigned } from '../base/wasm.js';
 
 /** A piece of a state that is copied or compared at once: where, by which instructions, and how it differs from another. */
 export interface Piece {

@@ -3,12 +3,13 @@
  * Where everything lies in the one memory of a search, which all its members share: what each member works with, then the table
  * of states, then the states. It is as large as can be from the beginning; the system gives pages when they are touched.
  */
+
+import { PAGES_MAX } from '../base/wasm.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import { BATCH, BLOCK } from './batch.js';
 import { MEMBERS_MAX } from './control.js';
 import { MAX_CHOICES } from './emit.js';
 import type { Encoding } from './encode.js';
-import { PAGES_MAX } from './wasm.js';
 
 export type Storage = 'exact' | 'fingerprints';
 

@@ -77,6 +77,25 @@ export class Columns {
     return row;
   }
 
+  /** Appends rows, given by column; `stacks` where some have one, as 1 + its id. */
+  append(
+    time: Float64Array,
+    page: Int32Array,
+    shape: Int32Array,
+    who: Int32Array,
+    stacks: Int32Array | undefined,
+  ): void {
+    const row = this.length;
+    const end = row + time.length;
+    if (end > this.capacity) this.reserve(Math.max(end, row * 2));
+    this.time.set(time, row);
+    this.page.set(page, row);
+    this.shape.set(shape, row);
+    this.who.set(who, row);
+    if (stacks) this.stacks.set(stacks, row);
+    this.length = end;
+  }
+
   setStack(row: number, id: number): void {
     this.stacks[row] = id + 1;
   }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Records of a trace.dat to columns: each record once, by the plan of its event, its content and its task to the numbers that
- * stand for them. The tables behind the numbers are shared by all CPUs that one thread decodes.
+ * stand for them. The loop (loop-text.ts) makes rows of events of pages; here is what it needs for that, and all that is rare.
  */
 import { type Columns, type EventKind, Extras, StackTable } from './columns.js';
-import { type CpuStream, PADDING, UNSEEN } from './cpu-stream.js';
-import type { DatFile } from './dat-parts.js';
+import { type CpuStream, type Origin, UNSEEN } from './cpu-stream.js';
+import type { DatBuffer, DatFile } from './dat-parts.js';
 import { fieldOf, parseFormat } from './format.js';
-import { grown } from './intern.js';
-import { kindOf, NO_PLAN, type Plan, planOf } from './record.js';
+import { Lately } from './lately.js';
+import { Loop } from './loop.js';
+import { AT, EXIT, PLAN, ROW, ROWS, STAGE, STREAM, WHO_SLOTS } from './loop-places.js';
+import { kindOf, type Plan, planOf, wordsOf } from './record.js';
 import type { Loss } from './recording.js';
 import { PageTable, Shapes, Whos } from './shapes.js';
 import { TaskNames } from './task-names.js';
@@ -23,12 +25,6 @@ export class Tables {
   readonly stacks = new StackTable('addresses');
 }
 
-/** Where a run over one CPU's events is to end: before the first that is not earlier, or when there are so many rows. */
-export interface Limit {
-  until: number;
-  rows: number;
-}
-
 export interface DeferredStack {
   cpu: number;
   context: number;
@@ -36,19 +32,20 @@ export interface DeferredStack {
   stack: number;
 }
 
-/** Decodes the events of any CPU of one file, each straight into its row. */
+/** Decodes the events of all CPUs of one file, each straight into its row. */
 export class Decoder {
   orphanStacks = 0;
   /** stacks of events that another slice may have, in their order */
   readonly deferred: DeferredStack[] = [];
   readonly names: TaskNames;
-  /** the plan of an event id, 0 for one not met: an event without a page */
-  private readonly planOf = new Uint16Array(0x10000);
-  private readonly plans: Plan[] = [NO_PLAN];
-  /** records by kind */
-  private counts = new Float64Array(64);
+  readonly loop: Loop;
+  /** in the order of their kinds, and where the loop has them */
+  private readonly plans: Plan[] = [];
+  private readonly places: number[] = [];
+  /** records that other threads met, by kind */
+  private readonly adopted: number[] = [];
   private readonly little: boolean;
-  private readonly scale: number;
+  private readonly lately: Lately;
 
   constructor(
     private readonly file: DatFile,
@@ -58,203 +55,239 @@ export class Decoder {
   ) {
     this.little = file.little;
     this.names = new TaskNames(file.cmdlines);
-    this.scale = scaleOf(file);
+    const scale = scaleOf(file);
+    this.loop = new Loop({ little: file.little, scaled: scale !== 1 });
+    this.loop.doubles[AT.scale / 2] = scale;
+    this.lately = new Lately(this.loop, tables);
   }
 
-  /** Tells the kinds how often they occurred. */
+  /** Tells the kinds how often they occurred. Nothing can be decoded or adopted any more. */
   finish(): void {
-    for (const [kind, entry] of this.tables.kinds.entries()) entry.count = this.counts[kind];
+    if (this.loop.words.length === 0) return;
+    for (const [kind, entry] of this.tables.kinds.entries()) {
+      entry.count = (this.loop.words[this.places[kind] + PLAN.count] >>> 0) + this.adopted[kind];
+    }
+    this.loop.release();
   }
 
   /** The number here of a kind that another thread met, with its records counted. */
   adoptKind({ format, count }: EventKind): number {
-    const id = format?.id ?? 0;
-    const { kind } = this.plans[this.planOf[id] || this.prepare(id)];
-    this.counts[kind] += count;
+    const { kind } = this.planOf(format?.id ?? 0);
+    this.adopted[kind] += count;
     return kind;
   }
 
-  /** Decodes the record that is due on a CPU and those after it that come before `limit`; false at the end of the CPU's data. */
-  run(stream: CpuStream, { until, rows }: Limit): boolean {
-    const { events } = this;
-    do {
-      if (this.pageEvents(stream, until, rows)) continue;
-      this.other(stream);
-      this.advance(stream);
-    } while (!stream.over && stream.due < until && events.length < rows);
-    return !stream.over;
+  // ---- the CPUs ---------------------------------------------------------------------------------------------------
+
+  /** To be called before anything is read. @param origin where it is known already */
+  begin({ pageSize }: DatBuffer, origin: Origin): void {
+    const { commitOffset, commitSize, dataOffset } = this.file.layout;
+    const { words } = this.loop;
+    words[AT.pageSize] = pageSize;
+    words[AT.dataOffset] = dataOffset >> 2;
+    words[AT.wordOfLong] = !this.little && commitSize === 8 ? 1 : 0;
+    words[AT.commit] = (commitOffset >> 2) + words[AT.wordOfLong];
+    words[AT.commitSize] = commitSize;
+    words[AT.originKnown] = origin.known ? 1 : 0;
+    words[AT.originHigh] = origin.high;
+    words[AT.originLow] = origin.low;
+    this.lately.begin();
+  }
+
+  /** Time zero, where a page was entered or it was known before. */
+  get origin(): Pick<Origin, 'known' | 'high' | 'low'> {
+    const { words } = this.loop;
+    return {
+      known: words[AT.originKnown] !== 0,
+      high: words[AT.originHigh] >>> 0,
+      low: words[AT.originLow] >>> 0,
+    };
+  }
+
+  /** Goes to the first record of a CPU that is not before the time `from`. What is missing before that is not its business. */
+  enter(stream: CpuStream, from: number): void {
+    const { loop } = this;
+    for (;;) {
+      const exit = loop.functions.enter(stream.at);
+      if (exit !== 0) this.turn(stream, exit);
+      else if (stream.due >= from) return;
+      else stream.missed = 0;
+      if (stream.over) return;
+    }
   }
 
   /**
-   * Events of pages from the record that is due on, which is before the limit however that compares: beyond 2^53 times are no whole
-   * numbers. One long function on few numbers: nearly all of a recording comes by.
-   * @returns false at a record that is none; true where the limit is reached or the data ends
+   * Makes rows of the events before the time `until`, of all CPUs in one order: by time, ties by CPU number.
+   * @param streams those that are not at their end stand at a record
+   * @returns steps: now and then, with all rows in the columns; who answers true wants no more
    */
-  private pageEvents(stream: CpuStream, until: number, rows: number): boolean {
-    const { little, scale, plans, planOf, counts, events, tables } = this;
-    const { shapes } = tables;
-    const { openRow, openPid } = stream;
-    let { words, pageEnd, time, due, start, size } = stream;
-    let { time: times, page: pages, shape: contents, who: whos, capacity, length: row } = events;
-    do {
-      const head = words[start];
-      const plan = plans[planOf[little ? head & 0xffff : head >>> 16]];
-      if (plan.pfn < 0 || size < plan.least) return false;
-      counts[plan.kind]++;
-      const flags = plan.flags8 < 0 ? 0 : words[start + plan.flags8] >>> plan.flagsShift;
-      const context = (flags & 0x58) === 0 ? 0 : contextOf(flags);
-      const pid = plan.pid < 0 ? -1 : words[start + plan.pid];
-      if (pid !== stream.lastPid || stream.lastWho < 0) this.enter(stream, pid);
-      if (row === capacity) {
-        events.reserve(row * 2);
-        ({ time: times, page: pages, shape: contents, who: whos, capacity } = events);
+  *merge(streams: readonly CpuStream[], until: number): Generator<void, void, boolean | undefined> {
+    const { loop, events } = this;
+    const heap = streams.filter(({ over }) => !over).sort((a, b) => a.due - b.due || a.cpu - b.cpu);
+    loop.words.set(
+      heap.map(({ at }) => at),
+      AT.heap,
+    );
+    loop.words[AT.heapSize] = heap.length;
+    loop.words[AT.stage] = STAGE.record;
+    loop.words[AT.base] = events.length;
+    loop.doubles[AT.until / 2] = until;
+    const byPlace = new Map(heap.map((stream) => [stream.at, stream]));
+    for (let rows = 0; ; ) {
+      const exit = loop.functions.run();
+      if (exit === EXIT.end) break;
+      const stream = byPlace.get(loop.words[AT.heap]);
+      if (exit === EXIT.pages) {
+        if (this.lately.growPages()) continue;
+        this.giveUp();
+        break;
       }
-      events.length = row + 1;
-      times[row] = due;
-      whos[row] = stream.lastWho;
-      contents[row] = shapes.intern(words, start, plan);
-      pages[row] = this.pageOf(words, start, plan);
-      if (stream.missed !== 0) this.gap(stream, row);
-      openRow[context] = row;
-      openPid[context] = pid;
-      stream.lastRow = row++;
-      // on to the next record: here where its header is a plain one
-      const pos = start + ((size + 3) >> 2);
-      const word = pos < pageEnd ? words[pos] : 0;
-      const type = little ? word & 31 : word >>> 27;
-      start = pos + 1;
-      if (type === 0 || type >= PADDING || start + type > pageEnd) {
-        stream.pos = pos;
-        stream.time = time;
-        if (!this.advance(stream)) return true;
-        ({ words, pageEnd, time, due, start, size } = stream);
-        continue;
+      if (exit !== EXIT.full) this.turn(stream as CpuStream, exit);
+      else {
+        this.flush();
+        if ((rows += ROWS) < STEP) continue;
+        if (yield) break;
+        rows = 0;
       }
-      size = type * 4;
-      time += little ? word >>> 5 : word & 0x07ffffff;
-      due = scale === 1 ? time : Math.round(time * scale);
-      stream.time = time;
-      stream.due = due;
-      stream.start = start;
-      stream.size = size;
-      stream.pos = start + type;
-    } while (due < until && row < rows);
-    return true;
+    }
+    this.flush();
+    this.lately.end();
   }
 
-  /** Moves over headers, padding and page ends to the next record; false at the end of the CPU's data. */
-  advance(stream: CpuStream): boolean {
-    const { little, scale } = this;
-    let { words, pos, pageEnd, time } = stream;
-    for (;;) {
-      if (pos >= pageEnd) {
-        if (!stream.nextPage()) return false;
-        ({ words, pos, pageEnd, time } = stream);
-        continue;
-      }
-      const word = words[pos];
-      const type = little ? word & 31 : word >>> 27;
-      const delta = little ? word >>> 5 : word & 0x07ffffff;
-      let start = pos + 1;
-      let size = type * 4;
-      if (type >= PADDING) {
-        stream.pos = pos;
-        stream.time = time;
-        stream.special(type, delta);
-        ({ pos, time } = stream);
-        continue;
-      }
-      if (type === 0) {
-        // the length stands in front of the payload and counts itself
-        size = (pos + 1 < pageEnd ? words[start] >>> 0 : 0) - 4;
-        start++;
-      }
-      const end = start + ((size + 3) >> 2);
-      if (size < 0 || end > pageEnd) {
-        stream.breakPage(size < 0 ? 'an event has no length' : 'an event reaches beyond its page');
-        pos = pageEnd;
-        continue;
-      }
-      time += delta;
-      stream.time = time;
-      stream.due = scale === 1 ? time : Math.round(time * scale);
-      stream.start = start;
-      stream.size = size;
-      stream.pos = end;
-      return true;
+  /** No more is read. */
+  private giveUp(): void {
+    const { words } = this.loop;
+    const message = `more than ${words[AT.pages]} different pages do not fit into memory; it is judged as if it ended there`;
+    this.file.notes.add('RZ3004', message);
+    const rows = words[AT.base] + words[AT.row];
+    this.lose({ cpu: -1, after: rows - 1, before: rows, events: -1 });
+  }
+
+  /** The rows so far go to the columns. */
+  private flush(): void {
+    const { loop, events } = this;
+    const { words, doubles } = loop;
+    const rows = words[AT.row];
+    const part = (from: number) => words.subarray(from, from + rows);
+    const stacks = words[AT.stacked] === 0 ? undefined : part(ROW.stack);
+    const times = doubles.subarray(ROW.time / 2, ROW.time / 2 + rows);
+    events.append(times, part(ROW.page), part(ROW.shape), part(ROW.who), stacks);
+    stacks?.fill(0);
+    words[AT.row] = words[AT.stacked] = 0;
+    words[AT.base] = events.length;
+  }
+
+  // ---- what the loop came back for ----------------------------------------------------------------------------------
+
+  private turn(stream: CpuStream, exit: number): void {
+    const { words } = this.loop;
+    if (exit === EXIT.window) {
+      if (!stream.fetch()) words[AT.stage] = STAGE.ended;
+    } else if (exit === EXIT.claim) stream.noteClaim();
+    else if (exit === EXIT.broken) stream.noteBroken();
+    else if (exit === EXIT.other) this.other(stream);
+    else if (exit === EXIT.gap) this.gap(stream);
+    else {
+      const plan = this.planOf(this.idOf(stream));
+      if (exit === EXIT.who) this.enterTask(stream, this.pidOf(stream, plan));
+      else if (exit === EXIT.shape) this.lately.shape(stream.start, plan);
+      else if (!this.lately.stack(this.stackOf(stream, plan))) this.other(stream);
     }
+  }
+
+  private idOf({ start }: CpuStream): number {
+    const head = this.loop.words[start];
+    return this.little ? head & 0xffff : head >>> 16;
+  }
+
+  private pidOf({ start }: CpuStream, { pid }: Plan): number {
+    return pid < 0 ? -1 : this.loop.words[start + pid];
   }
 
   /** The record that is due, where it is no event of a page: a stack, or one that is kept as bytes. */
   private other(stream: CpuStream): void {
-    const { words, start, size } = stream;
+    const { loop } = this;
+    const { start, size } = stream;
     if (size < 4) {
       stream.note('an event has no type');
+      loop.words[AT.stage] = STAGE.header;
       return;
     }
-    const head = words[start];
-    const id = this.little ? head & 0xffff : head >>> 16;
-    // of an id that was not met before; it may be one of pages
-    const plan = this.plans[this.planOf[id] || this.prepare(id)];
+    const id = this.idOf(stream);
+    const isNew = loop.words[AT.planOf + id] === 0;
+    const plan = this.planOf(id);
+    // of an id that was not met before the loop may know now what to do
+    if (isNew && size >= plan.least) return;
+    loop.words[AT.stage] = STAGE.header;
     if (size < plan.least) {
       stream.note(`an event of id ${id} is too short`);
       return;
     }
-    this.counts[plan.kind]++;
-    const flags = plan.flags8 < 0 ? 0 : words[start + plan.flags8] >>> plan.flagsShift;
+    loop.words[this.places[plan.kind] + PLAN.count]++;
+    const flags = plan.flags8 < 0 ? 0 : loop.words[start + plan.flags8] >>> plan.flagsShift;
     const context = contextOf(flags);
-    const pid = plan.pid < 0 ? -1 : words[start + plan.pid];
-    if (plan.stack !== 'no') {
-      if (plan.stack === 'kernel') this.attachStack(stream, plan, context, pid);
-      return;
-    }
-    const { events, tables } = this;
-    if (pid !== stream.lastPid || stream.lastWho < 0) this.enter(stream, pid);
-    const row = events.push(stream.due, stream.lastWho, tables.shapes.intern(words, start, plan));
-    if (plan.pfn < 0) events.setExtra(row, tables.extras.add(stream.record(start, size)));
-    else events.page[row] = this.pageOf(words, start, plan);
-    if (stream.missed !== 0) this.gap(stream, row);
-    stream.lastRow = row;
-    stream.openRow[context] = row;
-    stream.openPid[context] = pid;
+    const pid = this.pidOf(stream, plan);
+    if (plan.stack === 'kernel') this.attachStack(stream, plan, context, pid);
+    if (plan.stack === 'no') this.keep(stream, plan, context, pid);
+  }
+
+  /** A record that is kept as bytes: a row without a page. */
+  private keep(stream: CpuStream, plan: Plan, context: number, pid: number): void {
+    const { loop, tables } = this;
+    const { words } = loop;
+    if (stream.missed !== 0) this.gap(stream);
+    if (pid !== words[stream.at + STREAM.lastPid] || stream.lastWho < 0) this.enterTask(stream, pid);
+    const row = words[AT.row]++;
+    const handle = tables.extras.add(stream.record());
+    loop.doubles[ROW.time / 2 + row] = stream.due;
+    words[ROW.page + row] = handle < 0 ? -1 : -2 - handle;
+    words[ROW.shape + row] = tables.shapes.intern(words, stream.start, plan);
+    words[ROW.who + row] = stream.lastWho;
+    words[stream.at + STREAM.lastRow] = words[stream.at + STREAM.openRow + context] = words[AT.base] + row;
+    words[stream.at + STREAM.openPid + context] = pid;
   }
 
   /** Another task is on a CPU. */
-  private enter(stream: CpuStream, pid: number): void {
-    stream.lastPid = pid;
-    stream.lastWho = this.tables.whos.intern(stream.cpu, pid, this.names.of(pid));
+  private enterTask({ at, cpu }: CpuStream, pid: number): void {
+    const { words } = this.loop;
+    const who = this.tables.whos.intern(cpu, pid, this.names.of(pid));
+    const slot = at + STREAM.whos + 2 * (pid & (WHO_SLOTS - 1));
+    words[at + STREAM.lastPid] = words[slot] = pid;
+    words[at + STREAM.lastWho] = who;
+    words[slot + 1] = who + 1;
   }
 
-  /** Events are missing between the CPU's last one and `row`. */
-  private gap(stream: CpuStream, row: number): void {
-    this.lose({ cpu: stream.cpu, after: stream.lastRow, before: row, events: stream.missed });
+  /** Events are missing between the CPU's last one and the next row. */
+  private gap(stream: CpuStream): void {
+    const { words } = this.loop;
+    const before = words[AT.base] + words[AT.row];
+    this.lose({ cpu: stream.cpu, after: stream.lastRow, before, events: stream.missed });
     stream.missed = 0;
-  }
-
-  private pageOf(words: Int32Array, start: number, plan: Plan): number {
-    const low = words[start + plan.pfn];
-    const high = plan.pfnHigh < 0 ? 0 : words[start + plan.pfnHigh];
-    // a failed allocation is traced as -1UL; no page number has more than 52 bits
-    if (high >>> 20 !== 0 || (plan.pfnHigh < 0 && low === -1)) return -1;
-    return this.tables.pages.add(low, high);
   }
 
   /** A stack belongs to the latest event of the same CPU, context and task that has none yet. */
   private attachStack(stream: CpuStream, plan: Plan, context: number, pid: number): void {
-    const row = stream.openRow[context];
+    const { words } = this.loop;
+    const row = words[stream.at + STREAM.openRow + context];
     if (row === UNSEEN && plan.frame >= 0) {
       this.deferred.push({ cpu: stream.cpu, context, pid, stack: this.stackOf(stream, plan) });
       return;
     }
-    if (row < 0 || stream.openPid[context] !== pid || plan.frame < 0) {
+    if (row < 0 || words[stream.at + STREAM.openPid + context] !== pid || plan.frame < 0) {
       this.orphanStacks++;
       return;
     }
-    stream.openRow[context] = -1;
-    this.events.setStack(row, this.stackOf(stream, plan));
+    words[stream.at + STREAM.openRow + context] = -1;
+    const id = this.stackOf(stream, plan);
+    if (row < words[AT.base]) this.events.setStack(row, id);
+    else {
+      words[ROW.stack + row - words[AT.base]] = id + 1;
+      words[AT.stacked] = 1;
+    }
   }
 
-  private stackOf({ words, start, size }: CpuStream, plan: Plan): number {
+  private stackOf({ start, size }: CpuStream, plan: Plan): number {
+    const { words } = this.loop;
     const wide = plan.word === 8;
     const room = Math.max(0, Math.floor((size - plan.frame * 4) / plan.word));
     // 5.10 has no reliable size in every configuration: the record bounds it
@@ -273,8 +306,14 @@ export class Decoder {
     return table.intern(pairs, 0, pairsBefore(pairs, 0, frames));
   }
 
-  /** Makes the plan of an event id that was not met before; its place. */
-  private prepare(id: number): number {
+  /** The plan of an event id; made when that is first met. */
+  private planOf(id: number): Plan {
+    const { words } = this.loop;
+    const at = words[AT.planOf + id];
+    return at === 0 ? this.prepare(id) : this.plans[words[at + PLAN.kind]];
+  }
+
+  private prepare(id: number): Plan {
     const stored = this.file.formats.get(id);
     const format = stored && parseFormat(stored.text, stored.system);
     if (!stored || !format) {
@@ -284,9 +323,14 @@ export class Decoder {
     const { kinds } = this.tables;
     const { plan, has } = planOf(known, kinds.length, this.little);
     kinds.push(kindOf(known, has));
-    if (kinds.length > this.counts.length) this.counts = grown(this.counts, kinds.length);
-    this.planOf[id] = this.plans.push(plan) - 1;
-    return this.planOf[id];
+    const words = wordsOf(plan, this.little);
+    const at = this.loop.allocate(words.length);
+    this.loop.words.set(words, at);
+    this.loop.words[AT.planOf + id] = at;
+    this.plans.push(plan);
+    this.places.push(at);
+    this.adopted.push(0);
+    return plan;
   }
 
   /** struct trace_entry is the same for all events: borrow it from any. */
@@ -299,6 +343,9 @@ export class Decoder {
     return [];
   }
 }
+
+/** events between two chances to stop, about */
+const STEP = 0x10000;
 
 /** Nanoseconds of a tick of the clock, where the file has ticks and says so; else 1. */
 export function scaleOf({ tsc }: DatFile): number {

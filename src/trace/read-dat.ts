@@ -11,7 +11,7 @@ import { Decoder, Tables } from './decode.js';
 import type { ByteInterner } from './intern.js';
 import { append, endSeam, fits, type Seam, type SliceData, seamOf } from './join.js';
 import { SymbolTable } from './kallsyms.js';
-import { merge } from './merge.js';
+import { CPUS_MAX } from './loop-places.js';
 import {
   type Codecs,
   type CpuSummary,
@@ -107,15 +107,23 @@ export class DatReader {
     const { buffer, file, decoder, options, usable, origin, events } = this;
     if (!buffer || usable.length === 0) return;
     events.reserve(roomFor(usable, buffer, file.source.size));
-    if (slice && slice.from > Number.NEGATIVE_INFINITY) {
+    const from = slice?.from ?? Number.NEGATIVE_INFINITY;
+    if (slice && from > Number.NEGATIVE_INFINITY) {
       Object.assign(origin, { known: true, high: slice.high, low: slice.low });
     }
-    const streams = usable.map((area) => new CpuStream(file, buffer, area, origin));
-    for (const [at, stream] of streams.entries()) this.enter(stream, slice, at);
+    decoder.begin(buffer, origin);
+    const streams = usable.map((area) => new CpuStream(file, buffer, area, origin, decoder.loop));
+    for (const [at, stream] of streams.entries()) {
+      const place = slice?.places[at];
+      if (place && from > Number.NEGATIVE_INFINITY) stream.startAt(place);
+      decoder.enter(stream, from);
+      this.seams.push(seamOf(stream, stream.position()));
+    }
+    Object.assign(origin, decoder.origin);
     const begin = streams.reduce((sum, { offset }) => sum + offset, 0);
     const total = usable.reduce((sum, { size }) => sum + size, 0);
     const share = () => Math.min(1, (streams.reduce((sum, { offset }) => sum + offset, 0) - begin) / total);
-    const steps = merge(streams, decoder, events, slice?.until ?? Number.POSITIVE_INFINITY);
+    const steps = decoder.merge(streams, slice?.until ?? Number.POSITIVE_INFINITY);
     for (let step = steps.next(); !step.done; ) {
       this.share = share();
       options.progress?.(this.share * total, total);
@@ -124,21 +132,6 @@ export class DatReader {
       step = steps.next(stop);
     }
     for (const [at, stream] of streams.entries()) endSeam(this.seams[at], stream);
-  }
-
-  /** Goes to the first record of a CPU that is to be read. */
-  private enter(stream: CpuStream, slice: Slice | undefined, at: number): void {
-    const { decoder } = this;
-    const place = slice?.places[at];
-    const from = slice?.from ?? Number.NEGATIVE_INFINITY;
-    if (place && from > Number.NEGATIVE_INFINITY) stream.startAt(place);
-    decoder.advance(stream);
-    while (!stream.over && stream.due < from) {
-      // what was missing there is the business of the slice before
-      stream.missed = 0;
-      decoder.advance(stream);
-    }
-    this.seams.push(seamOf(stream, stream.position()));
   }
 
   /** What was read, for another thread to adopt. Not to be used any more afterwards. */
@@ -242,6 +235,7 @@ function usableAreas(file: DatFile, buffer: DatBuffer): CpuArea[] {
   for (const area of areas) {
     const { cpu, offset, size } = area;
     if (cpu > 0xffff) file.notes.add('RZ3004', `CPU number ${cpu} is not possible; its data is left out`);
+    else if (usable.length === CPUS_MAX) file.notes.add('RZ3004', `more than ${CPUS_MAX} CPUs are not possible`);
     else if (offset >= file.source.size)
       file.notes.add('RZ3004', `CPU ${cpu}: its data lies behind the end of the file`);
     else if (offset < end) file.notes.add('RZ3004', `CPU ${cpu}: its data lies in that of another CPU; it is left out`);

@@ -6,6 +6,10 @@
 import type { EventKind } from './columns.js';
 import { HAS } from './columns.js';
 import { type EventFormat, type FormatField, fieldOf } from './format.js';
+import { NEVER, PLAN, PLAN_WORDS } from './loop-places.js';
+
+/** bits of common_flags that tell an interrupt, a softirq or an NMI */
+const CONTEXT_FLAGS = 0x58;
 
 /** Places in the record, in words; -1 where the event has no such field. One shape for all events keeps the decoder fast. */
 export interface Plan {
@@ -55,7 +59,7 @@ export function planOf(format: EventFormat, kind: number, little: boolean): { pl
 }
 
 /** Finds nothing. */
-export const NO_PLAN: Plan = {
+const NO_PLAN: Plan = {
   kind: 0,
   stack: 'no',
   least: 0,
@@ -154,4 +158,30 @@ function leastOf(plan: Plan): number {
 /** A kind for `format`, not yet met. */
 export function kindOf(format: EventFormat, has: number): EventKind {
   return { name: format.name, system: format.system, count: 0, has, format };
+}
+
+/** A plan as the loop has it (`PLAN`). Stacks of other machines than today's are left to decode.ts. */
+export function wordsOf(plan: Plan, little: boolean): Int32Array {
+  const words = new Int32Array(PLAN_WORDS);
+  const field = (at: number, place: number, mask = -1) => {
+    words[at] = Math.max(0, place);
+    words[at + 1] = place < 0 ? 0 : mask;
+  };
+  const { val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh } = plan;
+  words[PLAN.least] = plan.pfn < 0 ? NEVER : plan.least;
+  words[PLAN.kind] = plan.kind;
+  words[PLAN.pid] = Math.max(0, plan.pid);
+  words[PLAN.noPid] = plan.pid < 0 ? -1 : 0;
+  field(PLAN.flags8, plan.flags8, CONTEXT_FLAGS);
+  words[PLAN.flagsShift] = plan.flagsShift;
+  words[PLAN.pfn] = Math.max(0, plan.pfn);
+  field(PLAN.pfnHigh, plan.pfnHigh);
+  for (const [at, place] of [val, ret, count, mapcount, flags, flagsHigh, mapping, mappingHigh].entries()) {
+    field(PLAN.fields + 2 * at, place);
+  }
+  const known = plan.stack === 'kernel' && plan.frame >= 0 && plan.word === 8 && little;
+  words[PLAN.leastStack] = known ? plan.least : NEVER;
+  words[PLAN.frame] = plan.frame;
+  words[PLAN.frames] = plan.frames;
+  return words;
 }

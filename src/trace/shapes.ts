@@ -160,6 +160,7 @@ export class PageTable {
   /** The page of a pfn, given as two 32-bit halves; it becomes known. */
   add(low: number, high: number): number {
     if (low === this.lastLow && high === this.lastHigh) return this.last;
+    if (this.slots.length === 0) this.grow();
     const slot = this.slotOf(low, high);
     let page = this.slots[slot] - 1;
     if (page < 0) {
@@ -177,8 +178,22 @@ export class PageTable {
     return page;
   }
 
+  /** Takes over the pages that another table has in this order: of each pfn the low and the high half. */
+  take(pairs: Int32Array): void {
+    this.size = pairs.length / 2;
+    this.pfn = new Float64Array(Math.max(1024, this.size));
+    for (let page = 0; page < this.size; page++) {
+      this.pfn[page] = (pairs[2 * page + 1] >>> 0) * 4294967296 + (pairs[2 * page] >>> 0);
+      if (pairs[2 * page + 1] !== 0) this.narrow = false;
+    }
+    this.lastHigh = -1;
+    // to be filled when it is asked
+    this.slots = new Int32Array(0);
+  }
+
   /** The page of a pfn, -1 for one that was not met. */
   find(pfn: number): number {
+    if (this.slots.length === 0) this.grow();
     return this.slots[this.slotOf(pfn | 0, Math.floor(pfn / 4294967296) | 0)] - 1;
   }
 
@@ -201,7 +216,9 @@ export class PageTable {
   }
 
   private grow(): void {
-    this.slots = new Int32Array(this.slots.length * 2);
+    let length = 8192;
+    while (length < this.size * 4) length *= 2;
+    this.slots = new Int32Array(length);
     for (let page = 0; page < this.size; page++) {
       const low = this.pfn[page] | 0;
       const slot = this.slotOf(low, this.highOf(page));

@@ -6,6 +6,8 @@
 
 export interface SharedMemory {
   buffer: SharedArrayBuffer;
+  /** by pages of 64 KiB. @throws RangeError where there is no more */
+  grow(pages: number): number;
 }
 
 interface WebAssemblyInterface {

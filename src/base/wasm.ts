@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * The binary format of WebAssembly, as far as generated code needs it (webassembly.github.io/spec/core/binary): numbers,
- * instructions, and one kind of module, which shares a memory and a table of functions with all others.
+ * instructions, and one kind of module, whose memory, and a table of functions if it has one, come from outside.
  */
 
 export const OP = {
@@ -23,8 +23,10 @@ export const OP = {
   tee: 0x22,
   load: 0x28,
   load64: 0x29,
+  loadDouble: 0x2b,
   store: 0x36,
   store64: 0x37,
+  storeDouble: 0x39,
   const: 0x41,
   const64: 0x42,
   eqz: 0x45,
@@ -39,6 +41,12 @@ export const OP = {
   geS: 0x4e,
   geU: 0x4f,
   ne64: 0x52,
+  eqDouble: 0x61,
+  neDouble: 0x62,
+  ltDouble: 0x63,
+  gtDouble: 0x64,
+  leDouble: 0x65,
+  geDouble: 0x66,
   add: 0x6a,
   sub: 0x6b,
   mul: 0x6c,
@@ -57,14 +65,22 @@ export const OP = {
   shl64: 0x86,
   shrU64: 0x88,
   rotl64: 0x89,
+  ceil: 0x9b,
+  addDouble: 0xa0,
+  subDouble: 0xa1,
+  mulDouble: 0xa2,
+  divDouble: 0xa3,
   wrap: 0xa7,
   extendU: 0xad,
+  doubleS: 0xb7,
+  doubleU: 0xb8,
   simd: 0xfd,
   atomic: 0xfe,
 } as const;
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;
+export const F64 = 0x7c;
 /** the type of a block that leaves nothing */
 export const NOTHING = 0x40;
 /** what follows `simd` */
@@ -75,29 +91,38 @@ export const ATOMIC = { load: 0x10, store: 0x17, exchange: 0x48, exchange64: 0x4
 /** Pages of 64 KiB that a memory has at most. */
 export const PAGES_MAX = 65536;
 
+/** Appends LEB128 of an unsigned number. */
+export function putUnsigned(bytes: number[], value: number): void {
+  let rest = value >>> 0;
+  while (rest > 127) {
+    bytes.push((rest & 127) | 128);
+    rest >>>= 7;
+  }
+  bytes.push(rest);
+}
+
+/** Appends LEB128 of a signed 32-bit number. */
+export function putSigned(bytes: number[], value: number): void {
+  let rest = value | 0;
+  while (rest < -64 || rest > 63) {
+    bytes.push((rest & 127) | 128);
+    rest >>= 7;
+  }
+  bytes.push(rest & 127);
+}
+
 /** @returns LEB128 of an unsigned number */
 export function unsigned(value: number): number[] {
-  let rest = value >>> 0;
-  if (rest < 128) return [rest];
   const bytes: number[] = [];
-  do {
-    const byte = rest & 127;
-    rest >>>= 7;
-    bytes.push(rest === 0 ? byte : byte | 128);
-  } while (rest !== 0);
+  putUnsigned(bytes, value);
   return bytes;
 }
 
 /** @returns LEB128 of a signed 32-bit number */
 export function signed(value: number): number[] {
   const bytes: number[] = [];
-  for (let rest = value | 0; ; ) {
-    const byte = rest & 127;
-    rest >>= 7;
-    const isLast = (rest === 0 && (byte & 64) === 0) || (rest === -1 && (byte & 64) !== 0);
-    bytes.push(isLast ? byte : byte | 128);
-    if (isLast) return bytes;
-  }
+  putSigned(bytes, value);
+  return bytes;
 }
 
 /** @returns LEB128 of a 64-bit number */
@@ -112,17 +137,13 @@ export function signed64(value: bigint): number[] {
   }
 }
 
-/** Functions from outside, in the order in which they are imported: two numbers go in, one comes out. */
-export const IMPORTED: readonly string[] = ['misfit', 'endless', 'badChoice', 'wrong', 'keepFar', 'sameFar'];
-
 /** Most parameters of a function; these and the result have 32 bits. A function's type is the number of its parameters. */
 const PARAMETERS_MAX = 2;
 
 export interface WasmFunction {
   parameters: number;
-  /** locals beside the parameters, 32 bits each; then so many of 64 bits */
-  locals: number;
-  locals64?: number;
+  /** types of the locals beside the parameters */
+  locals: readonly number[];
   /** instructions, `end` not among them */
   code: number[];
   /** name to export it by */
@@ -150,24 +171,33 @@ function text(name: string): number[] {
   return [...unsigned(name.length), ...[...name].map((c) => c.charCodeAt(0))];
 }
 
-/** @returns a module of these functions; they are numbered from IMPORTED.length on */
-export function moduleOf(functions: readonly WasmFunction[]): Uint8Array {
+/** What a module gets from outside beside its memory. */
+export interface Outside {
+  /** functions, in the order in which they are imported: two numbers go in, one comes out */
+  functions: readonly string[];
+  /** a table of functions */
+  hasTable: boolean;
+}
+
+/** @returns a module of these functions; they are numbered after those from outside. It imports all from `K` */
+export function moduleOf(functions: readonly WasmFunction[], outside: Outside): Uint8Array {
   const types = Array.from({ length: PARAMETERS_MAX + 1 }, (_, count) => [
     [0x60, count, ...Array<number>(count).fill(I32), 1, I32],
   ]);
+  const first = outside.functions.length;
   const imports = [
     [[...text('K'), ...text('memory'), 0x02, 0x03, ...unsigned(1), ...unsigned(PAGES_MAX)]],
-    [[...text('K'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(1)]],
-    ...IMPORTED.map((name) => [[...text('K'), ...text(name), 0x00, PARAMETERS_MAX]]),
+    ...(outside.hasTable ? [[[...text('K'), ...text('table'), 0x01, 0x70, 0x00, ...unsigned(1)]]] : []),
+    ...outside.functions.map((name) => [[...text('K'), ...text(name), 0x00, PARAMETERS_MAX]]),
   ];
   const exports = functions.flatMap(({ name }, i) =>
-    name === undefined ? [] : [[[...text(name), 0x00, ...unsigned(IMPORTED.length + i)]]],
+    name === undefined ? [] : [[[...text(name), 0x00, ...unsigned(first + i)]]],
   );
   const elements = functions.flatMap(({ slot }, i) =>
-    slot === undefined ? [] : [[[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(IMPORTED.length + i)]]],
+    slot === undefined ? [] : [[[0x00, OP.const, ...signed(slot), OP.end, 1, ...unsigned(first + i)]]],
   );
-  const bodies = functions.map(({ locals, locals64 = 0, code }) => {
-    const body = [[2, ...unsigned(locals), I32, ...unsigned(locals64), I64], code, [OP.end]];
+  const bodies = functions.map(({ locals, code }) => {
+    const body = [unsigned(locals.length), locals.flatMap((type) => [1, type]), code, [OP.end]];
     return [unsigned(sizeOf(body)), ...body];
   });
   const all = [

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-/** Words, signs and operators of generated text, for assemble.ts. */
-import { assert } from '../base/assert.js';
-import { OP } from './wasm.js';
+/** Words, signs and operators of the text that assembler.ts assembles. */
+import { assert } from './assert.js';
+import { F64, I32, OP } from './wasm.js';
 
-const TOKEN = /[A-Za-z_$][\w$]*|\d+|===|!==|>>>|<<|>>|<=|>=|&&|\|\||\+\+|--|=>|[-+*/%&|^~!<>=?:;,.(){}[\]]/g;
+const TOKEN =
+  /[A-Za-z_$][\w$]*|0x[0-9a-f]+|\d+|===|!==|>>>|<<|>>|<=|>=|&&|\|\||\+\+|--|=>|[-+*/%&|^~!<>=?:;,.(){}[\]]/g;
 const STRANGE = /[^\s\w$\-+*/%&|^~!<>=?:;,.(){}[\]]/;
 
 /** @throws InternalError where the text has what generated text never has */
@@ -33,6 +34,20 @@ export const UNSIGNED = new Map<number, number>([
   [OP.gtS, OP.gtU],
   [OP.leS, OP.leU],
   [OP.geS, OP.geU],
+]);
+
+/** What does the same with doubles, and what that leaves. */
+export const DOUBLE: ReadonlyMap<number, { op: number; type: typeof I32 | typeof F64 }> = new Map([
+  [OP.add, { op: OP.addDouble, type: F64 }],
+  [OP.sub, { op: OP.subDouble, type: F64 }],
+  [OP.mul, { op: OP.mulDouble, type: F64 }],
+  [OP.divS, { op: OP.divDouble, type: F64 }],
+  [OP.eq, { op: OP.eqDouble, type: I32 }],
+  [OP.ne, { op: OP.neDouble, type: I32 }],
+  [OP.ltS, { op: OP.ltDouble, type: I32 }],
+  [OP.gtS, { op: OP.gtDouble, type: I32 }],
+  [OP.leS, { op: OP.leDouble, type: I32 }],
+  [OP.geS, { op: OP.geDouble, type: I32 }],
 ]);
 
 export function isNumber(token: string): boolean {
