@@ -180,6 +180,7 @@ function joined(parts: readonly LivesPart[], pages: number) {
   const firstLife = new Uint32Array(pages + 1);
   const byKind = new Map<PageKind, KindSummary>();
   const skipped = new Map<PageKind, number>();
+  lives.reserve(parts.reduce((sum, part) => sum + part.lives.length, 0));
   for (const part of parts) {
     const before = lives.length;
     lives.append(part.lives);
@@ -201,7 +202,7 @@ function joined(parts: readonly LivesPart[], pages: number) {
 /** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
 function adrift(facts: Uint8Array, broken: Broken, counts: Counts, { shapes, effects }: PageIndex): number {
   let pages = 0;
-  for (const bits of facts) if (bits & FACT.jump) pages++;
+  for (let page = 0; page < facts.length; page++) if (facts[page] & FACT.jump) pages++;
   let last = -1;
   for (let breach = 0; breach < broken.length; breach++) {
     const [page, at] = [broken.page[breach], broken.at[breach]];
@@ -253,21 +254,23 @@ function isOpen({ end, marks }: Lives, last: number, first: number): boolean {
   return last >= first && end[last] < 0 && !(marks[last] & LIFE.endUnseen);
 }
 
-/** in a tally of lives: those with an end, by their marks, come behind those without */
+/** in a tally of the lives of a kind: those with an end, by their marks, come behind those without */
 const ENDED = 64;
+const TALLY = 2 * ENDED;
 
-function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean): void {
-  const tallies = PAGE_KINDS.map(() => new Uint32Array(2 * ENDED));
-  for (let life = 0; life < lives.length; life++) {
-    const ended = lives.end[life] >= 0 ? ENDED : 0;
-    tallies[lives.kind[life]][ended + lives.marks[life]]++;
-    if (ended > 0 || lives.marks[life] & LIFE.endUnseen) continue;
-    const shown = byKind.get(PAGE_KINDS[lives.kind[life]])?.openPages;
-    if (shown && shown.length < OPEN_SHOWN) shown.push(lives.pfn[life]);
+function countLives({ length, kind, end, marks, pfn }: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean) {
+  const tallies = new Uint32Array(PAGE_KINDS.length * TALLY);
+  for (let life = 0; life < length; life++) {
+    const ended = end[life] >= 0;
+    tallies[kind[life] * TALLY + (ended ? ENDED : 0) + marks[life]]++;
+    if (ended || marks[life] & LIFE.endUnseen) continue;
+    const shown = byKind.get(PAGE_KINDS[kind[life]])?.openPages;
+    if (shown && shown.length < OPEN_SHOWN) shown.push(pfn[life]);
   }
-  for (const [kind, tally] of tallies.entries()) {
-    const summary = byKind.get(PAGE_KINDS[kind]);
-    if (summary) for (const [place, count] of tally.entries()) addLives(summary, place, count, missing);
+  for (const [number, name] of PAGE_KINDS.entries()) {
+    const summary = byKind.get(name);
+    if (!summary) continue;
+    for (let place = 0; place < TALLY; place++) addLives(summary, place, tallies[number * TALLY + place], missing);
   }
 }
 
