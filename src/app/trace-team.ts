@@ -37,7 +37,7 @@ export interface TeamLives {
 const WORTH = 64 << 20;
 const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
-const AHEAD = 24 << 20;
+const AHEAD = 48 << 20;
 /** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
 const EARLY = 0.45;
 const POLL_MS = 50;

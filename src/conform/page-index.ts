@@ -68,15 +68,16 @@ export function layOut(events: Columns, effects: Effects, counts: readonly PageC
   const starts = new Uint32Array(known.size + 1);
   let size = 0;
   let used = 0;
+  const nexts = counts.map((count) => count.events);
   for (const { met } of counts) {
     for (let at = 0; at < met.length; at++) {
       const page = met[at];
       if (numbers[page] >= 0) continue;
       numbers[page] = size;
       pages[size++] = known.pfn[page];
-      for (const { events: next } of counts) {
-        const rows = next[page];
-        next[page] = used;
+      for (let part = 0; part < nexts.length; part++) {
+        const rows = nexts[part][page];
+        nexts[part][page] = used;
         used += rows;
       }
       starts[size] = used;
