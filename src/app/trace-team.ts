@@ -39,7 +39,7 @@ const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
 const AHEAD = 48 << 20;
 /** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
-const EARLY = 0.45;
+const EARLY = 0.3;
 const POLL_MS = 50;
 
 /** A slice that another thread read. */

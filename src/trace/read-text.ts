@@ -21,7 +21,7 @@ import {
 import { FIELD } from './shapes.js';
 import { type Source, sourceOf } from './source.js';
 import { isPageBody, TextFields } from './text-fields.js';
-import { FrameLine, unquoted } from './text-frame.js';
+import { announcedBy, announcedByName, FrameLine, USER_STACK, unquoted } from './text-frame.js';
 import { LinePrefix } from './text-line.js';
 import { StackLines } from './text-stacks.js';
 
@@ -40,20 +40,8 @@ const MAX_KINDS = 4096;
 const MAX_LINE = 1 << 16;
 const WINDOW = 1 << 20;
 
-/** what a line announces */
-const KERNEL_STACK = 1;
-const USER_STACK = 2;
-const KERNEL = Uint8Array.from('<stack', (letter) => letter.charCodeAt(0));
-const USER = Uint8Array.from('<user', (letter) => letter.charCodeAt(0));
-
 /** by decimals of a second: nanoseconds of the last */
 const NANOSECONDS = Array.from({ length: 10 }, (_, digits) => 10 ** (9 - digits));
-
-function begins(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
-  if (to - from < text.length) return false;
-  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text[at]) return false;
-  return true;
-}
 
 /** Reads ftrace text; of a file that is none the recording is empty and the notes say so. */
 export function readText(from: Uint8Array | Source, notes: Notes, options: ReadOptions): Recording {
@@ -311,7 +299,7 @@ export class TextReader {
     const from = prefix.body;
     const cpu = this.cpu(prefix.cpu);
     if (bytes[from] === 60 && bytes[from + 1] !== 45) {
-      const announced = begins(bytes, from, to, USER) ? USER_STACK : begins(bytes, from, to, KERNEL) ? KERNEL_STACK : 0;
+      const announced = announcedBy(bytes, from, to);
       if (announced === 0) this.row(cpu, this.namedKind('function'), from, to);
       else this.announce(cpu, announced);
       return;
@@ -387,7 +375,7 @@ export class TextReader {
   private addKind(name: string, page: boolean): void {
     this.kinds.push({ name, system: '', count: 0, has: page ? HAS.pfn : 0 });
     this.required.push(page ? HAS.pfn : 0);
-    this.announces.push(name === 'kernel_stack' ? KERNEL_STACK : name === 'user_stack' ? USER_STACK : 0);
+    this.announces.push(announcedByName(name));
   }
 
   /** Later events of a kind must have what the first one had of pfn, val and ret. */
