@@ -37,7 +37,7 @@ export interface TeamLives {
 const WORTH = 64 << 20;
 const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
-const AHEAD = 48 << 20;
+const AHEAD = 64 << 20;
 /** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
 const EARLY = 0.3;
 const POLL_MS = 50;
@@ -187,7 +187,7 @@ export class Team {
 
 /** The first thread reads while the others start. */
 function sharesOf(size: number, threads: number): number[] {
-  const ahead = Math.min(AHEAD, size / 4) / size;
+  const ahead = Math.min(AHEAD, size / 2) / size;
   const share = (1 - ahead) / threads;
   return Array.from({ length: threads }, (_, at) => (at === 0 ? share + ahead : share));
 }
