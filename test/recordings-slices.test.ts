@@ -12,6 +12,7 @@ import { RangeMap } from '../src/conform/ranges.js';
 import { Counts } from '../src/conform/rebuild.js';
 import { findLives, type LivesOf, summarize, summaryOf } from '../src/conform/summary.js';
 import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import { rowsInto } from '../src/trace/join.js';
 import { DatReader } from '../src/trace/read-dat.js';
 import { type Codecs, finished, Notes, type Recording } from '../src/trace/recording.js';
 import { sourceOf } from '../src/trace/source.js';
@@ -45,7 +46,13 @@ function inSlices(bytes: Uint8Array, shares: readonly number[]): Recording | und
   finished(first.read(slices[0]));
   for (const [at, reader] of others.entries()) {
     finished(reader.read(slices[at + 1]));
-    if (!first.adopt(structuredClone(reader.data()))) return undefined;
+    const slice = structuredClone(reader.data());
+    const adopted = first.adopt(slice);
+    if (!adopted) return undefined;
+    // by two threads
+    const middle = slice.length >> 1;
+    rowsInto(slice, first.events.contents(), adopted, middle, slice.length);
+    rowsInto(slice, first.events.contents(), adopted, 0, middle);
   }
   return first.recording();
 }

@@ -1,69 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The threads of `refzero trace`. They read a trace.dat, each a slice of its time, and find the lives of its pages, each of some of
- * them; this thread takes the first share and puts all together. The result is that of one thread, to the byte; where slices do not
- * fit, as in a damaged file, one thread reads it all.
+ * The threads of `refzero trace`. Each reads a slice of a trace.dat's time; the slices become one recording, of which each then does a
+ * share of all that takes long: some of the rows, or some of the pages. This thread takes the first share and puts together what they
+ * found. The result is that of one thread, to the byte; where slices do not fit, as in a damaged file, one thread reads it all.
  *
- * Not here: how a recording is cut and joined (src/trace), and what the other threads do (trace-worker.ts).
+ * Not here: how a recording is cut and joined (src/trace), what threads ask of each other (trace-jobs.ts) and do (trace-worker.ts).
  */
 import { availableParallelism } from 'node:os';
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { InternalError } from '../base/assert.js';
-import { indexPages, type PageIndex } from '../conform/page-index.js';
-import type { PfnRange, RangeMap } from '../conform/ranges.js';
-import { beginsPortion, Counts } from '../conform/rebuild.js';
+import { effectsOf } from '../conform/effects.js';
+import { countPages, indexPages, layOut, type PageIndex, placeRows } from '../conform/page-index.js';
+import { PageSigns, signTablesOf } from '../conform/page-signs.js';
+import { livesOfPortions, portionsOf } from '../conform/portions.js';
+import type { RangeMap } from '../conform/ranges.js';
+import { Counts } from '../conform/rebuild.js';
 import { Sites } from '../conform/sites.js';
-import { Stories } from '../conform/stories.js';
-import { findLives, type LivesOf, type LivesPart, summarize, summaryOf } from '../conform/summary.js';
+import { type LivesOf, summaryOf } from '../conform/summary.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
-import type { Columns, EventKind } from '../trace/columns.js';
-import type { SliceData } from '../trace/join.js';
+import { type Adopted, rowsInto, type SliceData } from '../trace/join.js';
 import { DatReader } from '../trace/read-dat.js';
-import { type Codecs, type Loss, Notes, type Reading, type ReadOptions, type Recording } from '../trace/recording.js';
-import type { Whos } from '../trace/shapes.js';
-import type { Slice } from '../trace/slices.js';
+import { type Codecs, Notes, type Reading, type ReadOptions, type Recording } from '../trace/recording.js';
 import type { Source } from '../trace/source.js';
+import { type Answer, type Asked, type JobName, Member } from './trace-jobs.js';
 
 export interface TeamOptions extends ReadOptions {
   interrupted?: () => boolean;
-}
-
-/** What a thread is asked. */
-export type TeamJob = ReadJob | LivesJob;
-
-export interface ReadJob {
-  kind: 'read';
-  path: string;
-  buffer: string | undefined;
-  slice: Slice;
-}
-
-/** Arrays of columns, index and counts lie in shared memory. */
-export interface LivesJob {
-  kind: 'lives';
-  columns: ReturnType<Columns['contents']>;
-  shapes: { words: Int32Array; size: number };
-  whos: ReturnType<Whos['contents']>;
-  kinds: Pick<EventKind, 'name' | 'has'>[];
-  unit: Recording['unit'];
-  clock: string;
-  losses: Loss[];
-  index: Pick<PageIndex, 'pages' | 'starts' | 'rows' | 'shapes'>;
-  before: Int32Array;
-  after: Int32Array;
-  ranges: readonly PfnRange[];
-  kernel: KernelVersion | undefined;
-  from: number;
-  to: number;
-  /** are stories wanted? */
-  stories: boolean;
-}
-
-/** What it answers to the latter; `signs` as `Stories.signsOf` gives them. */
-export interface LivesAnswer {
-  part: LivesPart;
-  signs: Int32Array | undefined;
 }
 
 /** Lives, and the signs of all stories, where these were asked. */
@@ -76,8 +37,16 @@ export interface TeamLives {
 const WORTH = 64 << 20;
 const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
-const AHEAD = 12 << 20;
+const AHEAD = 64 << 20;
+/** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
+const EARLY = 0.3;
 const POLL_MS = 50;
+
+/** A slice that another thread read. */
+interface Adoption {
+  data: SliceData;
+  adopted: Adopted;
+}
 
 export class Team {
   private members: Member[] = [];
@@ -105,16 +74,57 @@ export class Team {
     if (own === undefined) return undefined;
     reader.events.shared = true;
     this.members = others.map(() => new Member());
-    const results = others.map((slice, at) => {
-      return this.members[at].ask<SliceData>({ kind: 'read', path, buffer: options.buffer, slice });
-    });
+    const results = this.askEach('read', (at) => ({ path, buffer: options.buffer, slice: others[at] }));
     await run(reader.read(own));
+    const slices: Adoption[] = [];
     for (const result of results) {
       const data = reader.isStopped ? undefined : await unlessInterrupted(result, options);
       if (data === 'interrupted') reader.stop();
-      else if (data && !reader.adopt(data)) return undefined;
+      if (data === undefined || data === 'interrupted') continue;
+      const adopted = reader.adopt(data);
+      if (!adopted) {
+        this.end();
+        return undefined;
+      }
+      slices.push({ data, adopted });
     }
-    return reader.recording();
+    if (reader.isStopped) {
+      // whoever is still reading is not waited for
+      this.end();
+      const columns = reader.events.contents();
+      for (const { data, adopted } of slices) rowsInto(data, columns, adopted, 0, data.length);
+      return reader.recording();
+    }
+    return reader.recording(await this.join(reader, slices));
+  }
+
+  /** Writes the rows of all slices; each member those of its own, this thread counts meanwhile. */
+  private async join({ events, tables }: DatReader, slices: readonly Adoption[]) {
+    const columns = events.contents();
+    const shapes = { words: tables.shapes.words, size: tables.shapes.size };
+    const whos = tables.whos.contents();
+    const kinds = tables.kinds.map(({ name, has }) => ({ name, has }));
+    const [first] = slices;
+    const early = Math.floor(first.data.length * EARLY);
+    const counted = this.askEach('join', (at) => {
+      const { data, adopted } = slices[at];
+      return { adopted, columns, shapes, whos, kinds, from: at === 0 ? early : 0, to: data.length };
+    });
+    rowsInto(first.data, columns, first.adopted, 0, early);
+    return [events.counted(0, first.adopted.base + early), ...(await Promise.all(counted))];
+  }
+
+  /** What all rows say of their pages, by the threads that read the recording, if there were any. */
+  async signs(recording: Recording, kernel: KernelVersion | undefined): Promise<PageSigns | undefined> {
+    const { events } = recording;
+    if (this.members.length === 0) return undefined;
+    const tables = signTablesOf(recording, kernel);
+    const pages = events.pages.size;
+    const [own, ...others] = sharesOfRows(events.length, this.members.length + 1);
+    const answers = this.askEach('signs', (at) => ({ tables, pages, from: others[at][0], to: others[at][1] }));
+    const signs = PageSigns.from(events.contents(), tables, pages, ...own);
+    for (const answer of answers) signs.add(new PageSigns(await answer));
+    return signs;
   }
 
   /** How many threads are worth it. */
@@ -123,42 +133,49 @@ export class Team {
     return Math.min(most, Math.floor(bytes / (this.threads === undefined ? WORTH : LEAST)));
   }
 
-  /** As `summarize`, by the threads that read the recording, if there were any. */
+  /** As `summarize`, by all threads. */
   async lives(recording: Recording, ranges: RangeMap, kernel: KernelVersion | undefined): Promise<TeamLives> {
-    const { events } = recording;
-    if (this.members.length === 0 || !events.shared) {
-      return { lives: summarize(recording, ranges, kernel), signs: undefined };
-    }
-    const index = indexPages(recording);
+    const index = this.members.length === 0 ? indexPages(recording) : await this.index(recording);
     const counts = new Counts(recording, index);
+    const portions = portionsOf(index);
+    const { unit, clock, losses } = recording;
+    const { before, after } = counts;
     // call paths get their numbers as they are met: of these one thread tells the stories
     const stories = recording.stacks.size === 0;
-    const [own, ...others] = portionsOf(index, this.members.length + 1);
-    const { unit, clock, losses } = recording;
-    const { pages, starts, rows, shapes } = index;
-    const job: Omit<LivesJob, 'from' | 'to'> = {
-      kind: 'lives',
-      columns: events.contents(),
-      shapes: { words: events.shapes.words, size: events.shapes.size },
-      whos: events.whos.contents(),
-      kinds: recording.kinds.map(({ name, has }) => ({ name, has })),
-      ...{ unit, clock, losses, kernel, stories },
-      index: { pages, starts, rows, shapes },
-      before: counts.before,
-      after: counts.after,
-      ranges: ranges.ranges,
-    };
-    const asked = others.map(([from, to], at) => this.members[at].ask<LivesAnswer>({ ...job, from, to }));
-    const part = findLives(recording, index, counts, ranges, kernel, ...own);
-    const lived = { index, lives: part.lives, firstLife: part.firstLife, counts };
-    const signs = stories && new Stories(recording, lived, ranges, new Sites(recording)).signsOf(...own);
-    const answers = await Promise.all(asked);
-    const lives = summaryOf(recording, index, counts, [part, ...answers.map((answer) => answer.part)]);
-    if (!signs) return { lives, signs: undefined };
-    const all = new Int32Array(2 * pages.length);
-    all.set(signs, 0);
-    for (const [at, [from]] of others.entries()) all.set(answers[at].signs ?? [], 2 * from);
-    return { lives, signs: all };
+    const job = { unit, clock, losses, kernel, stories, before, after, portions, ranges: ranges.ranges };
+    const asked = this.askEach('lives', () => ({ ...job, index: sharedOf(index) }));
+    const sites = stories ? new Sites(recording) : undefined;
+    const found = livesOfPortions(recording, index, counts, ranges, kernel, portions, sites);
+    for (const answer of asked) found.push(...(await answer));
+    found.sort((a, b) => a.part.from - b.part.from);
+    const parts = found.map(({ part }) => part);
+    const lives = summaryOf(recording, index, counts, parts);
+    if (!stories) return { lives, signs: undefined };
+    const signs = new Int32Array(2 * index.pages.length);
+    for (const portion of found) signs.set(portion.signs ?? [], 2 * portion.part.from);
+    return { lives, signs };
+  }
+
+  /** As `indexPages`. */
+  private async index(recording: Recording): Promise<PageIndex> {
+    const { events } = recording;
+    const effects = effectsOf(recording);
+    const pages = events.pages.size;
+    const [own, ...others] = sharesOfRows(events.length, this.members.length + 1);
+    const asked = this.askEach('count', (at) => ({ pages, from: others[at][0], to: others[at][1] }));
+    const counts = [countPages(events, effects, pages, ...own), ...(await Promise.all(asked))];
+    const index = layOut(events, effects, counts);
+    const shared = sharedOf(index);
+    const placed = this.askEach('place', (at) => {
+      return { index: shared, next: counts[at + 1].events, from: others[at][0], to: others[at][1] };
+    });
+    placeRows(events, index, counts[0], ...own);
+    await Promise.all(placed);
+    return index;
+  }
+
+  private askEach<Name extends JobName>(name: Name, job: (at: number) => Asked<Name>): Promise<Answer<Name>>[] {
+    return this.members.map((member, at) => member.ask(name, job(at)));
   }
 
   /** To be called when no more is wanted of it: without that the process does not end. */
@@ -170,25 +187,17 @@ export class Team {
 
 /** The first thread reads while the others start. */
 function sharesOf(size: number, threads: number): number[] {
-  const ahead = Math.min(AHEAD, size / 4) / size;
+  const ahead = Math.min(AHEAD, size / 2) / size;
   const share = (1 - ahead) / threads;
   return Array.from({ length: threads }, (_, at) => (at === 0 ? share + ahead : share));
 }
 
-/** Pages for each thread, with about equally many events; each begins with a portion (rebuild.ts). */
-function portionsOf(index: PageIndex, threads: number): [from: number, to: number][] {
-  const { starts } = index;
-  const pages = starts.length - 1;
-  const parts: [number, number][] = [];
-  let from = 0;
-  for (let thread = 1; thread <= threads; thread++) {
-    const wanted = (starts[pages] * thread) / threads;
-    let to = from;
-    while (to < pages && (thread === threads || to === from || starts[to] < wanted || !beginsPortion(index, to))) to++;
-    parts.push([from, to]);
-    from = to;
-  }
-  return parts;
+const sharedOf = ({ pages, starts, rows, shapes }: PageIndex) => ({ pages, starts, rows, shapes });
+
+/** Rows for each thread, equally many. */
+function sharesOfRows(rows: number, threads: number): [from: number, to: number][] {
+  const end = (thread: number) => Math.floor((rows * thread) / threads);
+  return Array.from({ length: threads }, (_, thread) => [end(thread), end(thread + 1)]);
 }
 
 async function unlessInterrupted(
@@ -200,27 +209,5 @@ async function unlessInterrupted(
     const data = await Promise.race([result, setTimeout(POLL_MS, undefined)]);
     if (data) return data;
     if (interrupted()) return 'interrupted';
-  }
-}
-
-/** One other thread; it does one job after another. */
-class Member {
-  private readonly worker = new Worker(new URL('./trace-worker.js', import.meta.url));
-
-  ask<T>(job: TeamJob): Promise<T> {
-    const answer = new Promise<T>((resolve, reject) => {
-      this.worker.removeAllListeners();
-      this.worker.once('message', resolve);
-      this.worker.once('error', reject);
-      this.worker.once('exit', () => reject(new InternalError('a thread of the trace ended early')));
-      this.worker.postMessage(job);
-    });
-    // it may be given up before anybody waits for it
-    answer.catch(() => {});
-    return answer;
-  }
-
-  end(): void {
-    void this.worker.terminate();
   }
 }

@@ -69,7 +69,8 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const kernel = release && config ? { ...release, config } : release;
   checkKernel(recording, { given: named, meta: meta?.kernel });
   const given = [...asked, ...(meta?.ranges ?? [])];
-  const inferred = inferRanges(recording, new RangeMap(given), kernel);
+  const signs = await options.team?.signs(recording, kernel);
+  const inferred = inferRanges(recording, new RangeMap(given), kernel, signs);
   const ranges = new RangeMap([...given, ...inferred]);
   if (kernel) checkRanges(ranges, kernel, diagnostics);
   return { file, recording, kernel, kernelFrom, ranges };

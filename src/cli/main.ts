@@ -22,7 +22,7 @@ const COMMANDS: Record<string, () => Promise<Register>> = {
 };
 
 async function main(args: string[]): Promise<void> {
-  tune();
+  tune(args.find((arg) => !arg.startsWith('-')));
   const program = new Command('refzero')
     .description(
       "Linux's device-memory page lifecycle: run it, explore every interleaving, hold it against recordings.",

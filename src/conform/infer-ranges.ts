@@ -4,16 +4,12 @@
  * and, in a trace.dat, the zone in the flags word. Neighbours of one family are a range; where signs contradict each other, or do not
  * tell the kind, nothing is said of the pages.
  */
-import { familyOf, kindOfSigns, SIGN, signsOf, signsOfPath, twinOf } from '../spec/device-evidence.js';
+import { familyOf, kindOfSigns, SIGN, twinOf } from '../spec/device-evidence.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
-import { OP, type Op } from '../spec/ops.js';
-import { withoutTracer } from '../spec/tracer-frames.js';
 import type { Recording } from '../trace/recording.js';
-import { FIELD, SHAPE_WORDS } from '../trace/shapes.js';
-import { effectsOf } from './effects.js';
-import { stateOf } from './page-state.js';
+import { PageSigns, signTablesOf } from './page-signs.js';
 import type { PfnRange, RangeMap, RangeSign } from './ranges.js';
-import { topsOf, Zones } from './zones.js';
+import { Zones } from './zones.js';
 
 /** Two pages further apart (128 MiB, a section of the memory map) are not of one range unless there are pages between. */
 const SECTION = 0x8000;
@@ -32,11 +28,19 @@ const SIGNS: readonly [number, RangeSign][] = [
   [SIGN.fsdaxName | SIGN.devdaxName | SIGN.p2pdmaName, 'names'],
 ];
 
-/** The ranges that the recording shows outside of those that are `given`. */
-export function inferRanges(recording: Recording, given: RangeMap, kernel: KernelVersion | undefined): PfnRange[] {
-  const pages = new Pages(recording, kernel);
+/**
+ * The ranges that the recording shows outside of those that are `given`.
+ * @param gathered what the events say of its pages, where that is known
+ */
+export function inferRanges(
+  recording: Recording,
+  given: RangeMap,
+  kernel: KernelVersion | undefined,
+  gathered = signsOfAll(recording, kernel),
+): PfnRange[] {
+  const pages = pagesOf(recording, gathered);
   const found: PfnRange[] = [];
-  for (const { first, last, signs, seen, zone } of runsOf(pages, given)) {
+  for (const { first, last, signs, seen, zone } of runsOf(pages, (pfn) => recording.events.pages.find(pfn), given)) {
     const kind = kindOfSigns(signs, kernel);
     const told = SIGNS.filter(([bit]) => signs & bit).map(([, sign]) => sign);
     const or = twinOf(kind, signs, kernel);
@@ -51,71 +55,38 @@ export function inferRanges(recording: Recording, given: RangeMap, kernel: Kerne
   return largest.sort((a, b) => a.first - b.first);
 }
 
-/** What the events say of each page of the recording's table. */
-class Pages {
-  readonly pfn: Float64Array;
+function signsOfAll(recording: Recording, kernel: KernelVersion | undefined): PageSigns {
+  const { events } = recording;
+  return PageSigns.from(events.contents(), signTablesOf(recording, kernel), events.pages.size, 0, events.length);
+}
+
+/** What is known of each page of the recording's table. */
+interface Pages {
+  pfn: Float64Array;
   /** sets of `SIGN` */
-  readonly signs: Uint16Array;
+  signs: Uint16Array;
   /** in ZONE_DEVICE by its flags: 1 yes, 0 no, 2 not known */
-  readonly zone: Uint8Array;
-
-  constructor(recording: Recording, kernel: KernelVersion | undefined) {
-    const { events } = recording;
-    const { size, pfn } = events.pages;
-    this.pfn = pfn.subarray(0, size);
-    this.signs = new Uint16Array(size);
-    this.zone = new Uint8Array(size).fill(2);
-    const ofShape = signsByShape(recording, kernel);
-    const ofStack = signsByStack(recording);
-    const topOf = topsOf(recording);
-    const tops = new Int16Array(size).fill(-1);
-    const others = new Int16Array(size).fill(-1);
-    for (let row = 0; row < events.length; row++) {
-      const page = events.page[row];
-      if (page < 0) continue;
-      const shape = events.shape[row];
-      const signs = ofShape[shape];
-      // a struct page that is made anew says nothing of what it was before
-      if (signs === SIGN.made) this.signs[page] = signs;
-      else this.signs[page] |= signs;
-      const stack = events.stack(row);
-      if (stack >= 0) this.signs[page] |= ofStack[stack];
-      const top = topOf[shape];
-      if (top < 0 || top === tops[page]) continue;
-      if (tops[page] < 0) tops[page] = top;
-      else others[page] = top;
-    }
-    this.readZones(tops, others);
-  }
-
-  private readZones(tops: Int16Array, others: Int16Array): void {
-    const zones = new Zones();
-    for (let page = 0; page < tops.length; page++) {
-      if (tops[page] >= 0) zones.add(this.pfn[page], tops[page], others[page], this.signs[page]);
-    }
-    const verdicts = zones.verdicts();
-    for (let page = 0; page < tops.length; page++) {
-      const device = tops[page] < 0 ? undefined : verdicts(tops[page]);
-      if (device !== undefined) this.zone[page] = Number(device);
-    }
-  }
+  zone: Uint8Array;
 }
 
-function signsByShape(recording: Recording, kernel: KernelVersion | undefined): Uint16Array {
-  const { size, words } = recording.events.shapes;
-  const { op } = effectsOf(recording);
+function pagesOf({ events }: Recording, gathered: PageSigns): Pages {
+  const { size } = events.pages;
+  const pfn = events.pages.pfn.subarray(0, size);
   const signs = new Uint16Array(size);
-  for (let shape = 0; shape < size; shape++) {
-    if (op[shape] === OP.none) continue;
-    const at = shape * SHAPE_WORDS;
-    const [val, ret] = [words[at + FIELD.val], words[at + FIELD.ret]];
-    signs[shape] = signsOf({ op: op[shape] as Op, val, ret, ...stateOf(recording, shape, kernel) });
+  const zone = new Uint8Array(size).fill(2);
+  const zones = new Zones();
+  for (let page = 0; page < size; page++) {
+    signs[page] = gathered.signs(page);
+    const top = gathered.top(page);
+    if (top >= 0) zones.add(pfn[page], top, gathered.otherTop(page), signs[page]);
   }
-  return signs;
-}
-
-function signsByStack({ stacks }: Recording): Uint16Array {
-  return Uint16Array.from({ length: stacks.size }, (_, id) => signsOfPath(withoutTracer(stacks.frames(id))));
+  const verdicts = zones.verdicts();
+  for (let page = 0; page < size; page++) {
+    const top = gathered.top(page);
+    const device = top < 0 ? undefined : verdicts(top);
+    if (device !== undefined) zone[page] = device ? 1 : 0;
+  }
+  return { pfn, signs, zone };
 }
 
 interface Run {
@@ -127,26 +98,26 @@ interface Run {
 }
 
 /** What a page is by all that is known: device memory, not device memory, or neither is shown. */
-type Class = 'device' | 'other' | 'open';
+const DEVICE = 1;
+const OTHER = 2;
+const OPEN = 3;
 
 /** Neighbouring pages of device memory and of one family; pages that nothing is said of join those around them. */
-function runsOf(pages: Pages, given: RangeMap): Run[] {
-  const order = Uint32Array.from(pages.pfn.keys()).sort((a, b) => pages.pfn[a] - pages.pfn[b]);
-  const plugged = sectionsOfAllocator(pages);
+function runsOf(pages: Pages, find: (pfn: number) => number, given: RangeMap): Run[] {
+  const classes = classesOf(pages, given);
+  // as in nearly every recording: then their order does not matter
+  if (!classes.includes(DEVICE)) return [];
   const runs: Run[] = [];
   let run: Run | undefined;
   let between = 0;
-  for (const page of order) {
-    const pfn = pages.pfn[page];
+  for (const pfn of pages.pfn.slice().sort()) {
+    const page = find(pfn);
     const signs = pages.signs[page];
-    const what = given.rangeOf(pfn)
-      ? 'other'
-      : classOf(signs, pages.zone[page], plugged.has(Math.floor(pfn / SECTION)));
-    if (what === 'open') {
+    if (classes[page] === OPEN) {
       between++;
       continue;
     }
-    if (what === 'other') {
+    if (classes[page] === OTHER) {
       run = undefined;
       between = 0;
       continue;
@@ -165,18 +136,20 @@ function runsOf(pages: Pages, given: RangeMap): Run[] {
   return runs;
 }
 
-function classOf(signs: number, zone: number, plugged: boolean): Class {
-  if (zone === 0 || signs & SIGN.allocator) return 'other';
-  if (zone === 1 || signs & SIGN.device) return 'device';
-  // memory that is plugged in is made alike, and then given to the allocator
-  return signs & SIGN.made && !plugged ? 'device' : 'open';
-}
-
-/** Sections of the memory map of which the allocator has pages. */
-function sectionsOfAllocator({ pfn, signs }: Pages): Set<number> {
-  const sections = new Set<number>();
+/** By page. */
+function classesOf({ pfn, signs, zone }: Pages, given: RangeMap): Uint8Array {
+  // sections of the memory map of which the allocator has pages
+  const plugged = new Set<number>();
   for (let page = 0; page < pfn.length; page++) {
-    if (signs[page] & SIGN.allocator) sections.add(Math.floor(pfn[page] / SECTION));
+    if (signs[page] & SIGN.allocator) plugged.add(Math.floor(pfn[page] / SECTION));
   }
-  return sections;
+  const classes = new Uint8Array(pfn.length);
+  for (let page = 0; page < pfn.length; page++) {
+    if (zone[page] === 0 || signs[page] & SIGN.allocator || given.rangeOf(pfn[page])) classes[page] = OTHER;
+    else if (zone[page] === 1 || signs[page] & SIGN.device) classes[page] = DEVICE;
+    // memory that is plugged in is made alike, and then given to the allocator
+    else if (signs[page] & SIGN.made && !plugged.has(Math.floor(pfn[page] / SECTION))) classes[page] = DEVICE;
+    else classes[page] = OPEN;
+  }
+  return classes;
 }

@@ -16,8 +16,8 @@ import { Counts, type Rebuilt } from './rebuild.js';
 
 /** Walks one page after the other and adds its lives. */
 export class LifeFinder {
-  readonly lives = new Lives();
-  readonly broken = new Broken();
+  lives = new Lives();
+  broken = new Broken();
   readonly counts: Counts;
   private readonly losses: LossIndex;
   private readonly walk: Walk;
@@ -36,6 +36,12 @@ export class LifeFinder {
     this.walk = new Walk(recording, index, this.counts, this.lives, this.broken);
     this.classes = classesOf(recording, index);
     this.losses = new LossIndex(recording);
+  }
+
+  /** Begins new columns: what was found until now belongs to somebody else. */
+  renew(): void {
+    this.lives = this.walk.lives = new Lives();
+    this.broken = this.walk.broken = new Broken();
   }
 
   /** Finds the lives of one page. `kindNumber` is only stored. */

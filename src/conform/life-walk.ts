@@ -35,8 +35,8 @@ export class Walk {
     private readonly recording: Countable,
     private readonly index: PageIndex,
     private readonly counts: Counts,
-    readonly lives: Lives,
-    readonly broken: Broken,
+    public lives: Lives,
+    public broken: Broken,
   ) {}
 
   run(page: number, kind: number, facts: PageFacts): void {

@@ -34,7 +34,7 @@ export class Lives {
 
   add(pfn: number, kind: number, begin: number, marks: number): number {
     const life = this.length++;
-    if (life === this.pfn.length) this.grow();
+    if (life === this.pfn.length) this.reserve(2 * life);
     this.pfn[life] = pfn;
     this.kind[life] = kind;
     this.begin[life] = begin;
@@ -45,7 +45,7 @@ export class Lives {
 
   /** Adds those of another thread, which come behind. */
   append({ length, pfn, kind, begin, end, marks }: LifeColumns): void {
-    while (this.pfn.length < this.length + length) this.grow();
+    this.reserve(this.length + length);
     this.pfn.set(pfn.subarray(0, length), this.length);
     this.kind.set(kind.subarray(0, length), this.length);
     this.begin.set(begin.subarray(0, length), this.length);
@@ -54,9 +54,11 @@ export class Lives {
     this.length += length;
   }
 
-  private grow(): void {
+  /** Makes room for so many lives at once. */
+  reserve(length: number): void {
+    if (length <= this.pfn.length) return;
     const longer = <T extends Float64Array | Uint8Array | Int32Array>(old: T): T => {
-      const array = new (old.constructor as new (length: number) => T)(old.length * 2);
+      const array = new (old.constructor as new (length: number) => T)(length);
       array.set(old);
       return array;
     };

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Which rows of a recording belong to which page: a page's life becomes one slice. Two passes of counting, no object a page.
+ * Which rows of a recording belong to which page: a page's life becomes one slice. Two passes of counting, no object a page;
+ * each pass can be shared by several threads.
  */
 import { OP } from '../spec/ops.js';
-import { roomFor } from '../trace/columns.js';
+import { type Columns, roomFor } from '../trace/columns.js';
 import type { Recording } from '../trace/recording.js';
 import { type Effects, effectsOf } from './effects.js';
 
@@ -20,45 +21,97 @@ export interface PageIndex {
   find(pfn: number): number;
 }
 
+/** By page of the recording's table its events among some rows; and the pages that have any, in the order of the first. */
+export interface PageCount {
+  events: Uint32Array;
+  met: Int32Array;
+}
+
 /** Indexes all events that say something about a page's count or allocation. */
 export function indexPages(recording: Pick<Recording, 'events' | 'kinds'>): PageIndex {
   const { events } = recording;
-  const { length, page, shape } = events;
   const effects = effectsOf(recording);
-  const { op } = effects;
+  const counted = countPages(events, effects, events.pages.size, 0, events.length);
+  const index = layOut(events, effects, [counted]);
+  placeRows(events, index, counted, 0, events.length);
+  return index;
+}
+
+/** The first step: counts the rows `[from, to)`. Several threads may do some rows each. */
+export function countPages(
+  { page, shape }: Pick<Columns, 'page' | 'shape'>,
+  { op }: Effects,
+  pages: number,
+  from: number,
+  to: number,
+): PageCount {
+  const events = new Uint32Array(pages);
+  const met = new Int32Array(pages);
+  let size = 0;
+  for (let row = from; row < to; row++) {
+    const known = page[row];
+    if (known < 0 || op[shape[row]] === OP.none) continue;
+    if (events[known]++ === 0) met[size++] = known;
+  }
+  return { events, met: met.slice(0, size) };
+}
+
+/**
+ * The second: an index with room for the rows. Of the counts, in the order of their rows, each then says where the next row of a page
+ * goes.
+ */
+export function layOut(events: Columns, effects: Effects, counts: readonly PageCount[]): PageIndex {
+  const known = events.pages;
   // pages of the table that have such an event, numbered anew
-  const numbers = new Int32Array(events.pages.size).fill(-1);
-  const counts = new Uint32Array(events.pages.size + 1);
+  const numbers = new Int32Array(known.size).fill(-1);
+  const pages = new Float64Array(known.size);
+  const starts = new Uint32Array(known.size + 1);
   let size = 0;
   let used = 0;
-  for (let row = 0; row < length; row++) {
-    const known = page[row];
-    if (known < 0 || op[shape[row]] === OP.none) continue;
-    let number = numbers[known];
-    if (number < 0) number = numbers[known] = size++;
-    counts[number]++;
-    used++;
+  const nexts = counts.map((count) => count.events);
+  for (const { met } of counts) {
+    for (let at = 0; at < met.length; at++) {
+      const page = met[at];
+      if (numbers[page] >= 0) continue;
+      numbers[page] = size;
+      pages[size++] = known.pfn[page];
+      for (let part = 0; part < nexts.length; part++) {
+        const rows = nexts[part][page];
+        nexts[part][page] = used;
+        used += rows;
+      }
+      starts[size] = used;
+    }
   }
-  const starts = new Uint32Array(size + 1);
-  for (let number = 0; number < size; number++) starts[number + 1] = starts[number] + counts[number];
-  const pages = new Float64Array(size);
-  for (let known = 0; known < numbers.length; known++) {
-    if (numbers[known] >= 0) pages[numbers[known]] = events.pages.pfn[known];
-  }
-  const next = counts;
-  next.set(starts);
-  const rows = new Uint32Array(roomFor(used * 4, events.shared));
-  const shapes = new Int32Array(roomFor(used * 4, events.shared));
-  for (let row = 0; row < length; row++) {
-    const known = page[row];
-    if (known < 0 || op[shape[row]] === OP.none) continue;
-    const at = next[numbers[known]]++;
-    rows[at] = row;
-    shapes[at] = shape[row];
-  }
+  const room = () => roomFor(used * 4, events.shared);
   const find = (pfn: number): number => {
-    const known = events.pages.find(pfn);
-    return known < 0 ? -1 : numbers[known];
+    const page = known.find(pfn);
+    return page < 0 ? -1 : numbers[page];
   };
-  return { pages, starts, rows, shapes, effects, find };
+  return {
+    pages: pages.subarray(0, size),
+    starts: starts.subarray(0, size + 1),
+    rows: new Uint32Array(room()),
+    shapes: new Int32Array(room()),
+    effects,
+    find,
+  };
+}
+
+/** The third: enters the rows `[from, to)`, of which `next` says where. */
+export function placeRows(
+  { page, shape }: Pick<Columns, 'page' | 'shape'>,
+  { rows, shapes, effects: { op } }: Pick<PageIndex, 'rows' | 'shapes' | 'effects'>,
+  { events: next }: Pick<PageCount, 'events'>,
+  from: number,
+  to: number,
+): void {
+  for (let row = from; row < to; row++) {
+    const known = page[row];
+    const content = shape[row];
+    if (known < 0 || op[content] === OP.none) continue;
+    const at = next[known]++;
+    rows[at] = row;
+    shapes[at] = content;
+  }
 }

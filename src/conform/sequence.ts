@@ -63,6 +63,9 @@ export class Sequence {
 
 /** words that are kept of all sequences at most */
 const KEPT = 1 << 22;
+/** words with a code below this, and sequences with a number below that, need no hashing */
+const CODES = 32;
+const DENSE = 1 << 15;
 /** a slot: a sequence, a word, and the sequence that is with the word behind it (0: free) */
 const SLOT = 3;
 
@@ -77,6 +80,8 @@ export class Sequences {
   private kept = 0;
   private slots = new Int32Array(1024 * SLOT);
   private used = 0;
+  /** the same by number and code */
+  private dense = new Int32Array(64 * CODES);
   private firsts = new Int32Array(256);
   private seconds = new Int32Array(256);
   private readonly scratch = new Sequence();
@@ -85,11 +90,22 @@ export class Sequences {
     this.number = 0;
   }
 
-  push(word: number): void {
-    if (this.number < 0) return;
-    const { slots, number } = this;
+  /** @param code a small number for the word, always the same; -1 for none */
+  push(word: number, code: number): void {
+    const { number, dense } = this;
+    if (number < 0) return;
+    const place = code >= 0 && code < CODES ? number * CODES + code : dense.length;
+    const known = place < dense.length ? dense[place] : 0;
+    this.number = known !== 0 ? known : this.lookUp(number, word, place);
+  }
+
+  private lookUp(number: number, word: number, place: number): number {
+    const { slots, dense } = this;
     const slot = this.slotOf(number, word);
-    this.number = slots[slot + 2] !== 0 ? slots[slot + 2] : this.learn(slot, number, word);
+    const next = slots[slot + 2] !== 0 ? slots[slot + 2] : this.learn(slot, number, word);
+    if (next > 0 && place < dense.length) dense[place] = next;
+    if (next < DENSE && next * CODES >= dense.length) this.dense = grown(dense, (next + 1) * CODES);
+    return next;
   }
 
   /** `Sequence.hash` of the one at hand, by either seed. */

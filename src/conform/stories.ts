@@ -5,7 +5,8 @@
  * story. Times, tasks and which of two tracepoints told of a move are no part of it.
  */
 import { OP, type Op, UNKNOWN } from '../spec/ops.js';
-import type { PageKind } from '../spec/rest.js';
+import { PAGE_KINDS, type PageKind } from '../spec/rest.js';
+import { WordInterner } from '../trace/intern.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
@@ -55,7 +56,16 @@ interface Group {
 }
 
 /** Of lives, what stories are told from. */
-export type Lived = Pick<LivesOf, 'index' | 'firstLife' | 'counts'> & { lives: LifeColumns };
+export type Lived = Pick<LivesOf, 'index' | 'counts'> & LivedPages;
+
+/** Lives of some pages, from one on. */
+export interface LivedPages {
+  /** the first of the pages, 0 where it is not there */
+  from?: number;
+  lives: LifeColumns;
+  /** by page, counted from that one */
+  firstLife: Uint32Array;
+}
 
 /** Groups pages by story; device memory first, then what most pages have. */
 export class Stories {
@@ -63,8 +73,10 @@ export class Stories {
   private readonly stretches = new Sequences();
   private readonly whole = new Sequence();
   private readonly other = new Sequence();
-  /** by shape, 0 for one not yet met */
+  /** by shape, 0 for one not yet met; and a small number for each word */
   private readonly words: Int32Array;
+  private readonly codes: Int32Array;
+  private readonly codeOf = new Map<number, number>();
   /** of the page at hand: the life that ends next, the one behind its last, and the position behind its last event */
   private life = 0;
   private lastLife = 0;
@@ -72,35 +84,43 @@ export class Stories {
 
   constructor(
     private readonly recording: Pick<Recording, 'events'>,
-    private readonly lives: Lived,
+    private lives: Lived,
     private readonly ranges: RangeMap,
     private readonly sites: Sites,
     /** what `signsOf` gave for all pages, if that was asked before */
     private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
+    this.codes = new Int32Array(recording.events.shapes.size);
   }
 
   /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
   group(chosen?: Uint8Array): Story[] {
     const { index, firstLife } = this.lives;
-    const groups = new Map<string, Group>();
+    const known = new WordInterner();
+    const groups: Group[] = [];
     const own = new Int32Array(2);
+    const key = new Int32Array(5);
     for (let page = 0; page < index.pages.length; page++) {
       if (chosen && chosen[page] === 0) continue;
-      const kind = this.ranges.kindOf(index.pages[page]);
       const [signs, at] = this.signs ? [this.signs, 2 * page] : [own, 0];
       if (!this.signs) this.sign(page, own, 0);
-      const key = `${kind} ${this.countAtEnd(page)} ${signs[at]} ${signs[at + 1]}`;
-      let group = groups.get(key);
-      if (!group) groups.set(key, (group = { page, pages: [], count: 0, events: 0, lives: 0 }));
+      const count = this.countAtEnd(page);
+      key[0] = PAGE_KINDS.indexOf(this.ranges.kindOf(index.pages[page]));
+      key[1] = count === undefined ? 0 : count === null ? 1 : 2;
+      key[2] = count ?? 0;
+      key[3] = signs[at];
+      key[4] = signs[at + 1];
+      const number = known.intern(key, 0, key.length);
+      if (number === groups.length) groups.push({ page, pages: [], count: 0, events: 0, lives: 0 });
+      const group = groups[number];
       if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
       group.count++;
       group.events += index.starts[page + 1] - index.starts[page];
       group.lives += firstLife[page + 1] - firstLife[page];
     }
     const device = ({ pages: [pfn] }: Group) => (this.ranges.kindOf(pfn) === 'ordinary' ? 0 : 1);
-    const sorted = [...groups.values()].sort(
+    const sorted = groups.sort(
       (a, b) => device(b) - device(a) || b.count - a.count || b.events - a.events || a.page - b.page,
     );
     return sorted.map((group) => this.tell(group));
@@ -136,34 +156,46 @@ export class Stories {
     return effects.op[shapes[at]] as Op;
   }
 
-  /** Begins with a page; `fill` then goes from stretch to stretch. */
+  /** Begins with a page; `stretchFrom` then goes from stretch to stretch. */
   private begin(page: number): void {
-    const { index, firstLife } = this.lives;
-    this.life = firstLife[page];
-    this.lastLife = firstLife[page + 1];
+    const { index, firstLife, from = 0 } = this.lives;
+    this.life = firstLife[page - from];
+    this.lastLife = firstLife[page - from + 1];
     this.end = index.starts[page + 1];
   }
 
-  /**
-   * Fills `stretch` with the events of the page from position `from` on that are compared as one: to the end of a life, or of the
-   * page. Returns the position behind them.
-   */
-  private fill(from: number, stretch: Pick<Sequence, 'reset' | 'push'>): number {
+  /** The events of the page from position `from` on that are compared as one, to the end of a life or of the page: where they end. */
+  private stretchFrom(from: number): number {
     const { end, lastLife } = this;
     const { rows } = this.lives.index;
     const ends = this.lives.lives.end;
-    stretch.reset();
     while (this.life < lastLife && ends[this.life] < 0) this.life++;
-    const last = this.life < lastLife ? ends[this.life] : -1;
-    for (let at = from; at < end; at++) {
-      stretch.push(this.word(at));
-      if (rows[at] !== last) continue;
-      this.life++;
-      // mm_page_free follows the put that ended the life
-      while (at + 1 < end && this.op(at + 1) === OP.free) stretch.push(this.word(++at));
-      return at + 1;
+    if (this.life === lastLife) return end;
+    const last = ends[this.life];
+    let at = from;
+    while (at < end && rows[at] !== last) at++;
+    if (at === end) return end;
+    this.life++;
+    // mm_page_free follows the put that ended the life
+    do at++;
+    while (at < end && this.op(at) === OP.free);
+    return at;
+  }
+
+  private fill(from: number, to: number): void {
+    this.stretch.reset();
+    for (let at = from; at < to; at++) this.stretch.push(this.word(at));
+  }
+
+  /** The same as it was met before, as far as it was. */
+  private recall(from: number, to: number): void {
+    const { stretches, words, codes, sites } = this;
+    const { rows, shapes } = this.lives.index;
+    stretches.reset();
+    for (let at = from; at < to; at++) {
+      if (sites.of(rows[at]) !== 0) stretches.push(this.word(at), -1);
+      else stretches.push(words[shapes[at]] || this.learn(at), codes[shapes[at]]);
     }
-    return end;
   }
 
   /** A step as a number: equal for equal steps, and hardly ever for others. */
@@ -178,12 +210,17 @@ export class Stories {
     const { rows, shapes } = this.lives.index;
     const { events } = this.recording;
     const word = wordOf(this.op(at), events.val(rows[at]), events.ret(rows[at]));
+    const code = this.codeOf.get(word) ?? this.codeOf.size;
+    this.codeOf.set(word, code);
     this.words[shapes[at]] = word;
+    this.codes[shapes[at]] = code;
     return word;
   }
 
-  /** Two independent 32-bit hashes of the story of each of the pages `[from, to)`. */
-  signsOf(from: number, to: number): Int32Array {
+  /** Two independent 32-bit hashes of the story of each of the pages `[from, to)`, whose lives are given. */
+  signsOf(from: number, to: number, lived: LivedPages): Int32Array {
+    const { index, counts } = this.lives;
+    this.lives = { index, counts, ...lived };
     const signs = new Int32Array(2 * (to - from));
     for (let page = from; page < to; page++) this.sign(page, signs, 2 * (page - from));
     return signs;
@@ -193,17 +230,14 @@ export class Stories {
     this.whole.reset();
     this.other.reset();
     this.begin(page);
-    for (let from = this.lives.index.starts[page]; from < this.end; ) {
-      const { stretch, stretches, life } = this;
-      let to = this.fill(from, stretches);
+    const { stretch, stretches } = this;
+    for (let from = this.lives.index.starts[page], to = from; from < this.end; from = to) {
+      to = this.stretchFrom(from);
+      this.recall(from, to);
       const known = stretches.number >= 0;
-      if (!known) {
-        this.life = life;
-        to = this.fill(from, stretch);
-      }
+      if (!known) this.fill(from, to);
       this.whole.push(known ? stretches.first : stretch.hash(FIRST_SEED));
       this.other.push(known ? stretches.second : stretch.hash(SECOND_SEED));
-      from = to;
     }
     into[at] = this.whole.hash(1);
     into[at + 1] = this.other.hash(2);
@@ -215,7 +249,8 @@ export class Stories {
     this.whole.reset();
     this.begin(page);
     for (let from = this.lives.index.starts[page], to = from; from < this.end; from = to) {
-      to = this.fill(from, this.stretch);
+      to = this.stretchFrom(from);
+      this.fill(from, to);
       const steps = this.stretchSteps(from, to);
       this.whole.push(this.stretch.hash(FIRST_SEED));
       lives[this.whole.length - 1] = steps;

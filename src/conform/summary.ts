@@ -83,14 +83,14 @@ export function summarize(recording: Recording, ranges: RangeMap, kernel: Kernel
   return summaryOf(recording, index, counts, [findLives(recording, index, counts, ranges, kernel)]);
 }
 
-/** What was found on the pages `[from, to)`: data that another thread can be given. Arrays are by page of the whole index. */
+/** What was found on the pages `[from, to)`: data that another thread can be given. Arrays are by page, from the first of them on. */
 export interface LivesPart {
   from: number;
   to: number;
   lives: LifeColumns;
   broken: Pick<Broken, 'length' | 'page' | 'at' | 'rule'>;
   facts: Uint8Array;
-  /** counted from the part's first life */
+  /** counted from the part's first life; one more for the end */
   firstLife: Uint32Array;
   byKind: Map<PageKind, KindSummary>;
   skipped: Map<PageKind, number>;
@@ -106,32 +106,54 @@ export function findLives(
   from = 0,
   to = index.pages.length,
 ): LivesPart {
-  const finder = new LifeFinder(recording, index, counts);
-  const byKind = new Map<PageKind, KindSummary>();
-  const skipped = new Map<PageKind, number>();
-  const bits = new Uint8Array(index.pages.length);
-  const firstLife = new Uint32Array(index.pages.length + 1);
-  for (let page = from; page < to; page++) {
-    const kind = ranges.kindOf(index.pages[page]);
-    firstLife[page + 1] = firstLife[page];
-    const rule = restRule(kind, kernel);
-    if (!rule) {
-      skipped.set(kind, (skipped.get(kind) ?? 0) + 1);
-      continue;
-    }
-    let summary = byKind.get(kind);
-    if (!summary) byKind.set(kind, (summary = empty(kind, rule)));
-    const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
-    firstLife[page + 1] = finder.lives.length;
-    if (kind !== 'ordinary' && ranges.isInferred(index.pages[page])) {
-      for (let life = firstLife[page]; life < finder.lives.length; life++) finder.lives.marks[life] |= LIFE.inferred;
-    }
-    if (!isOpen(finder.lives, finder.lives.length - 1, firstLife[page])) summary.parked++;
-    bits[page] = factBits(facts);
-    summary.pages++;
-    for (const count of PAGE_COUNTS) summary[count] += facts[count];
+  return new LifeSearch(recording, index, counts, ranges, kernel).part(from, to);
+}
+
+/** Walks one part of the pages after the other: what the walks of the first have taught serves the later ones. */
+export class LifeSearch {
+  private readonly finder: LifeFinder;
+
+  constructor(
+    recording: Countable,
+    private readonly index: PageIndex,
+    counts: Counts,
+    private readonly ranges: RangeMap,
+    private readonly kernel: KernelVersion | undefined,
+  ) {
+    this.finder = new LifeFinder(recording, index, counts);
   }
-  return { from, to, lives: finder.lives, broken: finder.broken, facts: bits, firstLife, byKind, skipped };
+
+  part(from: number, to: number): LivesPart {
+    const { finder, index, ranges, kernel } = this;
+    finder.renew();
+    const { lives, broken } = finder;
+    const byKind = new Map<PageKind, KindSummary>();
+    const skipped = new Map<PageKind, number>();
+    const bits = new Uint8Array(to - from);
+    const firstLife = new Uint32Array(to - from + 1);
+    for (let page = from; page < to; page++) {
+      const kind = ranges.kindOf(index.pages[page]);
+      const first = lives.length;
+      firstLife[page - from + 1] = first;
+      const rule = restRule(kind, kernel);
+      if (!rule) {
+        skipped.set(kind, (skipped.get(kind) ?? 0) + 1);
+        continue;
+      }
+      let summary = byKind.get(kind);
+      if (!summary) byKind.set(kind, (summary = empty(kind, rule)));
+      const facts = finder.page(page, kind, PAGE_KINDS.indexOf(kind), kernel ?? ANY_KERNEL);
+      firstLife[page - from + 1] = lives.length;
+      if (kind !== 'ordinary' && ranges.isInferred(index.pages[page])) {
+        for (let life = first; life < lives.length; life++) lives.marks[life] |= LIFE.inferred;
+      }
+      if (!isOpen(lives, lives.length - 1, first)) summary.parked++;
+      bits[page - from] = factBits(facts);
+      summary.pages++;
+      for (const count of PAGE_COUNTS) summary[count] += facts[count];
+    }
+    return { from, to, lives, broken, facts: bits, firstLife, byKind, skipped };
+  }
 }
 
 /** what is counted page by page */
@@ -158,13 +180,14 @@ function joined(parts: readonly LivesPart[], pages: number) {
   const firstLife = new Uint32Array(pages + 1);
   const byKind = new Map<PageKind, KindSummary>();
   const skipped = new Map<PageKind, number>();
+  lives.reserve(parts.reduce((sum, part) => sum + part.lives.length, 0));
   for (const part of parts) {
     const before = lives.length;
     lives.append(part.lives);
     broken.append(part.broken);
+    facts.set(part.facts, part.from);
     for (let page = part.from; page < part.to; page++) {
-      facts[page] = part.facts[page];
-      firstLife[page + 1] = before + part.firstLife[page + 1];
+      firstLife[page + 1] = before + part.firstLife[page - part.from + 1];
     }
     for (const [kind, pages] of part.skipped) skipped.set(kind, (skipped.get(kind) ?? 0) + pages);
     for (const [kind, found] of part.byKind) {
@@ -179,7 +202,7 @@ function joined(parts: readonly LivesPart[], pages: number) {
 /** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
 function adrift(facts: Uint8Array, broken: Broken, counts: Counts, { shapes, effects }: PageIndex): number {
   let pages = 0;
-  for (const bits of facts) if (bits & FACT.jump) pages++;
+  for (let page = 0; page < facts.length; page++) if (facts[page] & FACT.jump) pages++;
   let last = -1;
   for (let breach = 0; breach < broken.length; breach++) {
     const [page, at] = [broken.page[breach], broken.at[breach]];
@@ -231,24 +254,37 @@ function isOpen({ end, marks }: Lives, last: number, first: number): boolean {
   return last >= first && end[last] < 0 && !(marks[last] & LIFE.endUnseen);
 }
 
-function countLives(lives: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean): void {
-  for (let life = 0; life < lives.length; life++) {
-    const summary = byKind.get(PAGE_KINDS[lives.kind[life]]);
-    if (!summary) continue;
-    const marks = lives.marks[life];
-    if (marks & LIFE.beginUnseen) summary.underWay++;
-    else summary.began++;
-    if (lives.end[life] >= 0) summary.ended++;
-    else if (marks & LIFE.endUnseen) summary.endUnseen++;
-    else {
-      summary.open++;
-      if (summary.openPages.length < OPEN_SHOWN) summary.openPages.push(lives.pfn[life]);
-    }
-    const strength = strengthOfMarks(marks, missing);
-    summary.strengths[strength === 'if nothing was lost' ? 'ifNothingWasLost' : strength]++;
-    if (marks & LIFE.loss) summary.weak.loss++;
-    if (marks & LIFE.jump) summary.weak.jump++;
-    if (marks & LIFE.evidence) summary.weak.evidence++;
-    if (marks & LIFE.inferred) summary.weak.inferred++;
+/** in a tally of the lives of a kind: those with an end, by their marks, come behind those without */
+const ENDED = 64;
+const TALLY = 2 * ENDED;
+
+function countLives({ length, kind, end, marks, pfn }: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean) {
+  const tallies = new Uint32Array(PAGE_KINDS.length * TALLY);
+  for (let life = 0; life < length; life++) {
+    const ended = end[life] >= 0;
+    tallies[kind[life] * TALLY + (ended ? ENDED : 0) + marks[life]]++;
+    if (ended || marks[life] & LIFE.endUnseen) continue;
+    const shown = byKind.get(PAGE_KINDS[kind[life]])?.openPages;
+    if (shown && shown.length < OPEN_SHOWN) shown.push(pfn[life]);
   }
+  for (const [number, name] of PAGE_KINDS.entries()) {
+    const summary = byKind.get(name);
+    if (!summary) continue;
+    for (let place = 0; place < TALLY; place++) addLives(summary, place, tallies[number * TALLY + place], missing);
+  }
+}
+
+function addLives(summary: KindSummary, place: number, count: number, missing: boolean): void {
+  const marks = place % ENDED;
+  if (marks & LIFE.beginUnseen) summary.underWay += count;
+  else summary.began += count;
+  if (place >= ENDED) summary.ended += count;
+  else if (marks & LIFE.endUnseen) summary.endUnseen += count;
+  else summary.open += count;
+  const strength = strengthOfMarks(marks, missing);
+  summary.strengths[strength === 'if nothing was lost' ? 'ifNothingWasLost' : strength] += count;
+  if (marks & LIFE.loss) summary.weak.loss += count;
+  if (marks & LIFE.jump) summary.weak.jump += count;
+  if (marks & LIFE.evidence) summary.weak.evidence += count;
+  if (marks & LIFE.inferred) summary.weak.inferred += count;
 }

@@ -87,7 +87,6 @@ export class Suspects {
     if (unruled > 0) this.unjudged.set(this.kernel ? 'type' : 'kernel', unruled);
     for (const page of open) {
       const kind = this.kindOf(this.lives.index.pages[page]);
-      this.walk(page, kind, true);
       const suspicion = this.judge(page, kind);
       if (typeof suspicion === 'string') this.unjudged.set(suspicion, (this.unjudged.get(suspicion) ?? 0) + 1);
       else found.push(suspicion);
@@ -95,6 +94,7 @@ export class Suspects {
     return found;
   }
 
+  /** Has the ledger walk a page: its open references are there then. Silently: nothing is learnt from it. */
   private walk(page: number, kind: PageKind, silent = false): void {
     const rule = restRule(kind, this.kernel);
     if (rule) this.ledger.page(page, rule, silent);
@@ -134,6 +134,7 @@ export class Suspects {
     const extra = count === UNKNOWN ? 0 : unexplained(kind, this.kernel!, count, mapped);
     if (extra <= 0) return 'device';
     const reasons: Reason[] = ['aboveIdle'];
+    this.walk(page, kind, true);
     if (!this.stacks) {
       if (this.quiet(last) < QUIET) return 'young';
       // a page that was only made, or set anew, has nobody's reference; and what was only read proves no leak
@@ -152,6 +153,7 @@ export class Suspects {
   private byTakers(page: number, state: PageState, last: number): Suspicion | Unjudged {
     const large = state.flags?.has('head') ?? false;
     const unmapped = !large && state.mapped === 0;
+    this.walk(page, 'ordinary', true);
     const { size, rows, amounts } = this.ledger;
     if (size === 1 && this.takeAt(0) === TAKE.alloc) return this.allocation(page, rows[0], last);
     let outside = 0;
@@ -200,6 +202,7 @@ export class Suspects {
     if (!(facts[page] & FACT.returned) || begin < 0) return 'inUse';
     if (!pinned && !(anon ?? this.wasMappedAtOnce(page, begin))) return 'inUse';
     if (this.quiet(last) < QUIET) return 'young';
+    this.walk(page, 'ordinary', true);
     const taken = this.newest(count, () => true);
     if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
     return this.suspicion(page, count, taken, ['unmapped', 'takerGone'], last);

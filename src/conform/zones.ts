@@ -29,42 +29,37 @@ export function topsOf({ events, kinds, flagTexts }: Recording): Int16Array {
   return tops;
 }
 
-/** All pages with the same upper bits. */
-interface Group {
-  /** surely device memory, surely the allocator's */
-  device: boolean;
-  allocator: boolean;
-  first: number;
-  last: number;
-}
+/** so many values the upper bits can have */
+const TOPS = 2 ** (64 - LOWEST_BIT);
 
-/** What is known of the pages of one recording. */
+/** What is known of the pages of one recording, by the upper bits of their flags. */
 export class Zones {
-  private readonly groups = new Map<number, Group>();
+  /** those that were met */
+  private readonly tops: number[] = [];
+  /** surely device memory, surely the allocator's: sets of `SIGN` */
+  private readonly sure = new Uint8Array(TOPS);
+  private readonly first = new Float64Array(TOPS).fill(Number.POSITIVE_INFINITY);
+  private readonly last = new Float64Array(TOPS).fill(-1);
   private readonly changed = new Set<number>();
 
   /** Adds a page. @param top its upper bits @param other those of another of its events, -1 where all were the same */
   add(pfn: number, top: number, other: number, signs: number): void {
-    let group = this.groups.get(top);
-    if (!group) {
-      this.groups.set(top, (group = { device: false, allocator: false, first: pfn, last: pfn }));
-    }
-    if (signs & SIGN.allocator) group.allocator = true;
-    else if (signs & SIGN.device) group.device = true;
-    group.first = Math.min(group.first, pfn);
-    group.last = Math.max(group.last, pfn);
+    if (this.last[top] < 0) this.tops.push(top);
+    this.sure[top] |= signs & SIGN.allocator ? SIGN.allocator : signs & SIGN.device;
+    if (pfn < this.first[top]) this.first[top] = pfn;
+    if (pfn > this.last[top]) this.last[top] = pfn;
     if (other >= 0) this.changed.add(top * 0x10000 + other);
   }
 
   /** Is a page with these upper bits in ZONE_DEVICE? Undefined where the layouts that fit do not agree. */
   verdicts(): (top: number) => boolean | undefined {
     const layouts = ZONE_LAYOUTS.filter((layout) => this.fits(layout));
-    const known = new Map<number, boolean | undefined>();
-    for (const top of this.groups.keys()) {
+    const known: (boolean | undefined)[] = [];
+    for (const top of this.tops) {
       const said = new Set(layouts.map((layout) => isDeviceZone(zoneIn(top, layout), layout)));
-      known.set(top, said.size === 1 ? said.has(true) : undefined);
+      known[top] = said.size === 1 ? said.has(true) : undefined;
     }
-    return (top) => known.get(top);
+    return (top) => known[top];
   }
 
   private fits(layout: ZoneLayout): boolean {
@@ -72,9 +67,10 @@ export class Zones {
       if (nodeAndZoneIn(Math.floor(pair / 0x10000), layout) !== nodeAndZoneIn(pair % 0x10000, layout)) return false;
     }
     const spans: ({ first: number; last: number } | undefined)[] = [];
-    for (const [top, { device, allocator, first, last }] of this.groups) {
+    for (const top of this.tops) {
       const zone = zoneIn(top, layout);
-      if (isDeviceZone(zone, layout) ? allocator : device) return false;
+      if (this.sure[top] & (isDeviceZone(zone, layout) ? SIGN.allocator : SIGN.device)) return false;
+      const [first, last] = [this.first[top], this.last[top]];
       const span = spans[zone];
       spans[zone] = span ? { first: Math.min(span.first, first), last: Math.max(span.last, last) } : { first, last };
     }

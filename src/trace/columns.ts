@@ -176,25 +176,41 @@ export class Columns {
 
   /** All rows counted, in one walk over them however often it is asked. */
   get tally(): Tally {
-    if (this.tallied?.rows !== this.length) this.tallied = this.counted();
+    if (this.tallied?.rows !== this.length) this.tallied = this.counted(0, this.length);
     return this.tallied;
   }
 
-  private counted(): Tally {
-    const { time, stacks, shape, who, length: rows } = this;
+  /** Takes over what threads have `counted`, each some of the rows, and so many stacks that were set later. */
+  addTallies(parts: readonly Tally[], stacksLater: number): void {
+    const [all, ...others] = parts;
+    for (const { rows, perShape, perWho, stacked, first, last } of others) {
+      all.rows += rows;
+      for (let shape = 0; shape < perShape.length; shape++) all.perShape[shape] += perShape[shape];
+      for (let who = 0; who < perWho.length; who++) all.perWho[who] += perWho[who];
+      all.stacked += stacked;
+      all.first = Math.min(all.first, first);
+      all.last = Math.max(all.last, last);
+    }
+    all.stacked += stacksLater;
+    this.tallied = all;
+  }
+
+  /** The rows `[from, to)` counted. */
+  counted(from: number, to: number): Tally {
+    const { time, stacks, shape, who } = this;
     const perShape = new Uint32Array(this.shapes.size);
     const perWho = new Uint32Array(this.whos.size);
     let stacked = 0;
     let first = Number.POSITIVE_INFINITY;
     let last = Number.NEGATIVE_INFINITY;
-    for (let row = 0; row < rows; row++) {
+    for (let row = from; row < to; row++) {
       perShape[shape[row]]++;
       perWho[who[row]]++;
       if (stacks[row] !== 0) stacked++;
       if (time[row] < first) first = time[row];
       if (time[row] > last) last = time[row];
     }
-    return { rows, perShape, perWho, stacked, first, last };
+    return { rows: to - from, perShape, perWho, stacked, first, last };
   }
 
   /** Gives back room beyond twice the rows. */
@@ -252,6 +268,16 @@ export class Extras {
     this.data[at + 1] = length >>> 8;
     this.data.set(bytes.subarray(from, from + length), at + 2);
     this.size = at + length + 2;
+    return at;
+  }
+
+  /** Appends the `contents` of another one; returns what its handles are to be increased by, -1 where that is too much. */
+  append(contents: Uint8Array): number {
+    const at = this.size;
+    if (at + contents.length > Extras.LIMIT) return -1;
+    if (at + contents.length > this.data.length) this.data = grown(this.data, at + contents.length);
+    this.data.set(contents, at);
+    this.size = at + contents.length;
     return at;
   }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Puts slices of a recording that were read apart (slices.ts) behind each other: exactly what one reading would have given, numbers
- * of the tables included. Where that is not sure it says so, and the recording is read in one piece.
+ * of the tables included. Where that is not sure it says so, and the recording is read in one piece. The tables become one first, by one
+ * thread, as they are small; then the rows can be written by many.
  */
 import type { Columns, EventKind } from './columns.js';
 import { type CpuStream, UNSEEN } from './cpu-stream.js';
@@ -23,14 +24,11 @@ export interface Seam {
   openPid: Int32Array;
 }
 
-/** What was read of one slice, as data that another thread can be given. Columns as in `Columns`, of `length` rows. */
-export interface SliceData {
-  length: number;
-  time: Float64Array;
-  page: Int32Array;
-  shape: Int32Array;
-  who: Int32Array;
-  stacks: Int32Array;
+/** The columns themselves, with room for more than `length` rows. */
+export type ColumnData = ReturnType<Columns['contents']>;
+
+/** What was read of one slice, as data that another thread can be given. */
+export interface SliceData extends ColumnData {
   shapes: Int32Array;
   whos: { cpu: Uint16Array; pid: Int32Array; comm: Int32Array };
   pfns: Float64Array;
@@ -69,27 +67,59 @@ export function fits(before: readonly Seam[], { seams, noted }: SliceData): bool
   });
 }
 
-/** Appends a slice that fits; `seams` are those of everything before it, and then of everything. */
-export function append(slice: SliceData, events: Columns, tables: Tables, decoder: Decoder, seams: Seam[]): Loss[] {
+/** Where the rows of a slice go, and what its numbers are there: an array by the slice's number for each table. */
+export interface Adopted {
+  base: number;
+  shapes: Int32Array;
+  whos: Int32Array;
+  pages: Int32Array;
+  stacks: Int32Array;
+  /** places of records without a page grow by so much */
+  extras: number;
+}
+
+/** A stack that was recorded in a later slice than its event. */
+export interface LateStack {
+  row: number;
+  stack: number;
+}
+
+/**
+ * Makes what a slice that fits knows a part of the tables, and room for its rows: `rowsInto` writes them, any thread and in parts.
+ * @param seams those of everything before it, and then of everything
+ * @returns undefined, with nothing done, where there is more than can be kept
+ */
+export function adopt(
+  slice: SliceData,
+  events: Columns,
+  tables: Tables,
+  decoder: Decoder,
+  seams: Seam[],
+): { adopted: Adopted; losses: Loss[]; late: LateStack[] } | undefined {
+  const extras = tables.extras.append(slice.extras);
+  if (extras < 0) return undefined;
   const kinds = slice.kinds.map((kind) => decoder.adoptKind(kind));
-  const shapes = shapesInto(slice, tables, kinds);
-  const whos = Int32Array.from(slice.whos.pid, (pid, who) =>
-    tables.whos.intern(slice.whos.cpu[who], pid, slice.whos.comm[who]),
-  );
-  const pages = Int32Array.from(slice.pfns, (pfn) => tables.pages.add(pfn | 0, (pfn / 4294967296) | 0));
-  const stacks = stacksInto(slice, tables);
   const base = events.length;
+  const adopted: Adopted = {
+    base,
+    shapes: shapesInto(slice, tables, kinds),
+    whos: Int32Array.from(slice.whos.pid, (pid, who) =>
+      tables.whos.intern(slice.whos.cpu[who], pid, slice.whos.comm[who]),
+    ),
+    pages: pagesInto(slice, tables),
+    stacks: stacksInto(slice, tables),
+    extras,
+  };
   events.reserve(base + slice.length);
-  rowsInto(slice, events, shapes, whos, pages, stacks);
-  keepExtras(slice, events, tables, base);
+  events.length = base + slice.length;
   decoder.orphanStacks += slice.orphanStacks;
-  attachDeferred(slice, events, stacks, decoder, seams);
+  const late = lateStacks(slice, adopted.stacks, decoder, seams);
   const losses = slice.losses.map(({ cpu, after, before, events: lost }) => {
     const earlier = seams.find((seam) => seam.cpu === cpu)?.lastRow ?? -1;
     return { cpu, after: after < 0 ? earlier : after + base, before: before + base, events: lost };
   });
   for (const [at, seam] of slice.seams.entries()) passOn(seams[at], seam, base);
-  return losses;
+  return { adopted, losses, late };
 }
 
 function shapesInto({ shapes }: SliceData, tables: Tables, kinds: readonly number[]): Int32Array {
@@ -102,6 +132,12 @@ function shapesInto({ shapes }: SliceData, tables: Tables, kinds: readonly numbe
   return into;
 }
 
+function pagesInto({ pfns }: SliceData, { pages }: Tables): Int32Array {
+  const into = new Int32Array(pfns.length);
+  for (let page = 0; page < into.length; page++) into[page] = pages.add(pfns[page] | 0, (pfns[page] / 4294967296) | 0);
+  return into;
+}
+
 function stacksInto({ stackWords, stackStarts }: SliceData, { stacks }: Tables): Int32Array {
   const into = new Int32Array(Math.max(0, stackStarts.length - 1));
   for (let id = 0; id < into.length; id++) {
@@ -110,41 +146,30 @@ function stacksInto({ stackWords, stackStarts }: SliceData, { stacks }: Tables):
   return into;
 }
 
-function rowsInto(
-  { length, time, page, shape, who, stacks }: SliceData,
-  events: Columns,
-  shapes: Int32Array,
-  whos: Int32Array,
-  pages: Int32Array,
-  ids: Int32Array,
+/** Writes the rows `[from, to)` of an adopted slice into columns that have room for them. */
+export function rowsInto(
+  slice: ColumnData,
+  columns: ColumnData,
+  { base, shapes, whos, pages, stacks: ids, extras }: Adopted,
+  from: number,
+  to: number,
 ): void {
-  const base = events.length;
-  events.time.set(time.subarray(0, length), base);
-  const { page: toPage, shape: toShape, who: toWho } = events;
-  for (let row = 0; row < length; row++) {
-    toPage[base + row] = page[row] < 0 ? page[row] : pages[page[row]];
+  const { time, page, shape, who, stacks } = slice;
+  columns.time.set(time.subarray(from, to), base + from);
+  const { page: toPage, shape: toShape, who: toWho, stacks: toStack } = columns;
+  for (let row = from; row < to; row++) {
+    const number = page[row];
+    toPage[base + row] = number >= 0 ? pages[number] : number < -1 ? number - extras : -1;
     toShape[base + row] = shapes[shape[row]];
     toWho[base + row] = whos[who[row]];
   }
   // memory that nobody writes costs nothing
-  if (ids.length > 0) {
-    for (let row = 0; row < length; row++) if (stacks[row] !== 0) events.setStack(base + row, ids[stacks[row] - 1]);
-  }
-  events.length = base + length;
+  if (ids.length === 0) return;
+  for (let row = from; row < to; row++) if (stacks[row] !== 0) toStack[base + row] = ids[stacks[row] - 1] + 1;
 }
 
-/** Records without a page, in the order of their rows. */
-function keepExtras({ extras, length, page }: SliceData, events: Columns, tables: Tables, base: number): void {
-  if (extras.length === 0) return;
-  for (let row = 0; row < length; row++) {
-    if (page[row] >= -1) continue;
-    const at = -2 - page[row];
-    const size = extras[at] | (extras[at + 1] << 8);
-    events.setExtra(base + row, tables.extras.add(extras, at + 2, at + 2 + size));
-  }
-}
-
-function attachDeferred({ deferred }: SliceData, events: Columns, ids: Int32Array, decoder: Decoder, seams: Seam[]) {
+function lateStacks({ deferred }: SliceData, ids: Int32Array, decoder: Decoder, seams: readonly Seam[]): LateStack[] {
+  const late: LateStack[] = [];
   for (const { cpu, context, pid, stack } of deferred) {
     const seam = seams.find((one) => one.cpu === cpu);
     const row = seam?.openRow[context] ?? -1;
@@ -153,8 +178,9 @@ function attachDeferred({ deferred }: SliceData, events: Columns, ids: Int32Arra
       continue;
     }
     seam.openRow[context] = -1;
-    events.setStack(row, ids[stack]);
+    late.push({ row, stack: ids[stack] });
   }
+  return late;
 }
 
 /** What a CPU's state is behind the slice. */

@@ -3,13 +3,13 @@
  * trace.dat to columns: opens the file, chooses the ring buffer, merges the CPUs by time (ties by CPU number, as the kernel's
  * own `trace` file does) and decodes each record once, straight into its row.
  */
-import { Columns } from './columns.js';
+import { Columns, type Tally } from './columns.js';
 import { CpuStream, type Origin } from './cpu-stream.js';
 import { openDat } from './dat.js';
 import type { CpuArea, DatBuffer, DatFile } from './dat-parts.js';
 import { Decoder, Tables } from './decode.js';
 import type { ByteInterner } from './intern.js';
-import { append, endSeam, fits, type Seam, type SliceData, seamOf } from './join.js';
+import { type Adopted, adopt, endSeam, fits, type LateStack, type Seam, type SliceData, seamOf } from './join.js';
 import { SymbolTable } from './kallsyms.js';
 import { CPUS_MAX } from './loop-places.js';
 import {
@@ -66,6 +66,8 @@ export class DatReader {
   private readonly usable: CpuArea[];
   /** the CPUs at the end of what was read */
   private seams: Seam[] = [];
+  /** of adopted slices; they are set when all rows are written */
+  private readonly late: LateStack[] = [];
   private readonly notesBefore: number;
   /** how much of it was read when that was last asked, 0 to 1 */
   private share = 0;
@@ -163,19 +165,27 @@ export class DatReader {
     return this.file.notes.list.length === this.notesBefore;
   }
 
-  /** Puts the next slice behind what is here; false, with nothing done, where the two do not fit. */
-  adopt(slice: SliceData): boolean {
+  /**
+   * Puts the next slice behind what is here, but for its rows, which are to be written with what is returned (`rowsInto`).
+   * @returns undefined where the two do not fit
+   */
+  adopt(slice: SliceData): Adopted | undefined {
     const { events, tables, decoder, seams, origin } = this;
-    if (!this.plain || slice.high !== origin.high || slice.low !== origin.low || !fits(seams, slice)) return false;
-    for (const loss of append(slice, events, tables, decoder, seams)) this.addLoss(loss);
-    return true;
+    if (!this.plain || slice.high !== origin.high || slice.low !== origin.low || !fits(seams, slice)) return undefined;
+    const found = adopt(slice, events, tables, decoder, seams);
+    if (!found) return undefined;
+    for (const loss of found.losses) this.addLoss(loss);
+    this.late.push(...found.late);
+    return found.adopted;
   }
 
-  /** What was read. */
-  recording(): Recording {
+  /** What was read. @param tallies of all rows, where threads have counted them */
+  recording(tallies?: readonly Tally[]): Recording {
     const { file, decoder, events, usable, seams, buffer } = this;
     decoder.finish();
     events.trim();
+    for (const { row, stack } of this.late) events.setStack(row, stack);
+    if (tallies) events.addTallies(tallies, this.late.length);
     for (const { cpu, missedAfter, lastRow } of this.stopped ? [] : seams) {
       if (missedAfter !== 0) this.addLoss({ cpu, after: lastRow, before: events.length, events: missedAfter });
     }

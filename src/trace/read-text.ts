@@ -21,8 +21,9 @@ import {
 import { FIELD } from './shapes.js';
 import { type Source, sourceOf } from './source.js';
 import { isPageBody, TextFields } from './text-fields.js';
-import { FrameLine, unquoted } from './text-frame.js';
+import { announcedBy, announcedByName, FrameLine, USER_STACK, unquoted } from './text-frame.js';
 import { LinePrefix } from './text-line.js';
+import { StackLines } from './text-stacks.js';
 
 /** the line of a text in which `refzero record` tells what it knows of the machine, as JSON */
 export const FACTS_MARK = '# refzero: ';
@@ -38,6 +39,9 @@ const MAX_KINDS = 4096;
 /** a line beyond this is cut: none that is an event comes near */
 const MAX_LINE = 1 << 16;
 const WINDOW = 1 << 20;
+
+/** by decimals of a second: nanoseconds of the last */
+const NANOSECONDS = Array.from({ length: 10 }, (_, digits) => 10 ** (9 - digits));
 
 /** Reads ftrace text; of a file that is none the recording is empty and the notes say so. */
 export function readText(from: Uint8Array | Source, notes: Notes, options: ReadOptions): Recording {
@@ -95,8 +99,17 @@ export class TextReader {
   /** a stack trace was announced: the row it belongs to, -1 for none, and whether frames follow */
   private stackRow = -1;
   private inStack = false;
+  /** frames of it, where `stackLines` does not have them */
   private frames = 0;
   private readonly frameLine = new FrameLine();
+  private readonly stackLines = new StackLines();
+  /** the line at hand with its end, which it may lack */
+  private lineFrom = 0;
+  private lineTo = 0;
+  /** by kind: does it announce a stack? */
+  private readonly announces: number[] = [];
+  /** kinds that have no name in the text */
+  private readonly named = new Map<string, number>();
 
   /** what is at hand: the beginning of a line, and what came after it */
   private bytes: Uint8Array = new Uint8Array(0);
@@ -147,10 +160,18 @@ export class TextReader {
   private lines(bytes: Uint8Array, from: number, end: number): void {
     const kept = this.bytes;
     this.bytes = bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, end);
     for (let at = from; at < end && !this.foreign; ) {
+      if (this.inStack && !this.prefix.perf) {
+        at = this.stackLines.follow(view, at, end);
+        this.line += this.stackLines.passed;
+        if (at >= end) break;
+      }
       let to = bytes.indexOf(NEWLINE, at);
       if (to < 0 || to > end) to = end;
       this.line++;
+      this.lineFrom = at;
+      this.lineTo = Math.min(to + 1, end);
       if (to > at) this.read(at, Math.min(at + MAX_LINE, bytes[to - 1] === 13 ? to - 1 : to));
       if (this.strange > 0 && this.events.length === 0) {
         this.foreign = this.strange > FOREIGN_LINES || this.total - end + at > FOREIGN_BYTES;
@@ -278,7 +299,9 @@ export class TextReader {
     const from = prefix.body;
     const cpu = this.cpu(prefix.cpu);
     if (bytes[from] === 60 && bytes[from + 1] !== 45) {
-      this.announce(cpu, from, to, asciiOf(bytes, from, Math.min(to, from + 24)));
+      const announced = announcedBy(bytes, from, to);
+      if (announced === 0) this.row(cpu, this.namedKind('function'), from, to);
+      else this.announce(cpu, announced);
       return;
     }
     let end = from;
@@ -287,11 +310,8 @@ export class TextReader {
     let body = named ? end + 1 : from;
     while (body < to && bytes[body] === SPACE) body++;
     const kind = named ? this.kind(from, end, body, to) : this.namedKind('function');
-    if (this.kinds[kind].name === 'kernel_stack' || this.kinds[kind].name === 'user_stack') {
-      this.announce(cpu, from, to, asciiOf(bytes, from, Math.min(to, end)));
-      return;
-    }
-    this.row(cpu, kind, body, to);
+    if (this.announces[kind] === 0) this.row(cpu, kind, body, to);
+    else this.announce(cpu, this.announces[kind]);
   }
 
   private row(cpu: CpuState, kind: number, body: number, to: number): void {
@@ -319,9 +339,7 @@ export class TextReader {
     cpu.openPid[prefix.context] = prefix.pid;
     if (!prefix.perf) return;
     // its frames follow without a word
-    this.inStack = true;
-    this.frames = 0;
-    this.stackRow = row;
+    this.beginStack(row);
   }
 
   /** Time since the first event, in ns; ticks where the clock is a counter. */
@@ -332,7 +350,7 @@ export class TextReader {
       this.base = prefix.seconds;
     }
     const whole = prefix.seconds - this.base;
-    return this.digits === 0 ? whole : whole * 1e9 + prefix.fraction * 10 ** (9 - prefix.digits);
+    return this.digits === 0 ? whole : whole * 1e9 + prefix.fraction * NANOSECONDS[prefix.digits];
   }
 
   private kind(from: number, to: number, body: number, end: number): number {
@@ -345,15 +363,19 @@ export class TextReader {
   }
 
   private namedKind(name: string): number {
+    const known = this.named.get(name);
+    if (known !== undefined) return known;
     const before = this.names.size;
     const id = this.names.internText(name);
     if (id === before) this.addKind(name, false);
+    this.named.set(name, id);
     return id;
   }
 
   private addKind(name: string, page: boolean): void {
     this.kinds.push({ name, system: '', count: 0, has: page ? HAS.pfn : 0 });
     this.required.push(page ? HAS.pfn : 0);
+    this.announces.push(announcedByName(name));
   }
 
   /** Later events of a kind must have what the first one had of pfn, val and ret. */
@@ -362,16 +384,10 @@ export class TextReader {
   }
 
   /** `<stack trace>`, `<user stack trace>`, `kernel_stack: <stack trace >`: frames follow. */
-  private announce(cpu: CpuState, from: number, to: number, text: string): void {
-    const user = text.startsWith('<user') || text.startsWith('user_stack');
-    if (!user && !text.startsWith('<stack') && !text.startsWith('kernel_stack')) {
-      this.row(cpu, this.namedKind('function'), from, to);
-      return;
-    }
+  private announce(cpu: CpuState, whose: number): void {
+    const user = whose === USER_STACK;
     this.kinds[this.namedKind(user ? 'user_stack' : 'kernel_stack')].count++;
-    this.inStack = true;
-    this.frames = 0;
-    this.stackRow = -1;
+    this.beginStack(-1);
     if (user) return;
     const { context, pid } = this.prefix;
     const row = cpu.openRow[context];
@@ -381,12 +397,32 @@ export class TextReader {
     } else this.orphanStacks++;
   }
 
+  private beginStack(row: number): void {
+    this.inStack = true;
+    this.frames = 0;
+    this.stackLines.node = this.prefix.perf ? -1 : 0;
+    this.stackRow = row;
+  }
+
   /** ` => symbol`: one frame of the announced stack. */
   private frame(from: number, to: number): boolean {
     const { frameLine } = this;
     if (!frameLine.arrow(this.bytes, from, to)) return false;
-    this.addFrame(this.stacks.lines.intern(this.bytes, frameLine.from, frameLine.to));
+    const frame = this.stacks.lines.intern(this.bytes, frameLine.from, frameLine.to);
+    const { stackLines, lineFrom, lineTo } = this;
+    // without its end a line may go on
+    if (this.bytes[lineTo - 1] === NEWLINE && stackLines.add(this.bytes, lineFrom, lineTo, frame)) return true;
+    this.leaveStackLines();
+    this.addFrame(frame);
     return true;
+  }
+
+  /** The rest of the stack is not kept with its lines. */
+  private leaveStackLines(): void {
+    const { stackLines, stacks } = this;
+    if (stackLines.node < 0) return;
+    this.frames = stackLines.framesInto(stacks.table.room(stackLines.frames));
+    stackLines.node = -1;
   }
 
   /** A frame as perf script prints it; those of user space are left out. */
@@ -407,11 +443,22 @@ export class TextReader {
   }
 
   private endStack(): void {
-    if (this.inStack && this.stackRow >= 0 && (this.frames > 0 || !this.prefix.perf)) {
-      const { table } = this.stacks;
-      this.events.setStack(this.stackRow, table.intern(table.room(0), 0, this.frames));
+    const { stackLines, stackRow } = this;
+    if (this.inStack && stackRow >= 0 && (this.frames > 0 || !this.prefix.perf)) {
+      if (stackLines.node >= 0 && stackLines.id < 0) {
+        const node = stackLines.node;
+        this.leaveStackLines();
+        stackLines.node = node;
+        stackLines.id = this.stackId();
+      }
+      this.events.setStack(stackRow, stackLines.node >= 0 ? stackLines.id : this.stackId());
     }
     this.inStack = false;
+  }
+
+  private stackId(): number {
+    const { table } = this.stacks;
+    return table.intern(table.room(0), 0, this.frames);
   }
 
   private recording(): Recording {

@@ -1,12 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * A line of a stack in a text: ` => symbol`, with an address behind it as trace-cmd report prints it, or the form of perf script
- * (tools/perf/builtin-script.c). It says where the name is, not what it means.
+ * (tools/perf/builtin-script.c). It says where the name is, not what it means; and which line announces a stack.
  */
 import { asciiOf } from './bytes.js';
 
 const SPACE = 32;
 const TAB = 9;
+
+/** whose stack follows; 0 where none does */
+const KERNEL_STACK = 1;
+export const USER_STACK = 2;
+const KERNEL = Uint8Array.from('<stack', (letter) => letter.charCodeAt(0));
+const USER = Uint8Array.from('<user', (letter) => letter.charCodeAt(0));
+
+/** `<stack trace>` and `<user stack trace>`. */
+export function announcedBy(bytes: Uint8Array, from: number, to: number): number {
+  if (begins(bytes, from, to, USER)) return USER_STACK;
+  return begins(bytes, from, to, KERNEL) ? KERNEL_STACK : 0;
+}
+
+/** `kernel_stack: <stack trace >`: the name of the event. */
+export function announcedByName(name: string): number {
+  return name === 'kernel_stack' ? KERNEL_STACK : name === 'user_stack' ? USER_STACK : 0;
+}
+
+function begins(bytes: Uint8Array, from: number, to: number, text: Uint8Array): boolean {
+  if (to - from < text.length) return false;
+  for (let at = 0; at < text.length; at++) if (bytes[from + at] !== text[at]) return false;
+  return true;
+}
 
 /** Parses one line at a time into its own fields. */
 export class FrameLine {
