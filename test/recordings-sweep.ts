@@ -39,7 +39,7 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(dat.diagnostics).toEqual([]);
   expect(countsOf(dat)).toEqual(wantedCounts(run, 'dat'));
   expect(dat.orphanStacks).toBe(0);
-  expectTruth(verdictOn(dat, run, kernel), dat, run, kernel);
+  expectTruth(verdictOn(dat, run, kernel), run, kernel);
   expect(misjudged(dat, run, kernel)).toEqual([]);
   if (run.files.text!.uncompressed_bytes > LARGE) return;
   const text = await loadRecording(`${folder}/${run.files.text!.file}`);
@@ -50,5 +50,5 @@ async function compare(folder: string, run: MetaRun, kernel: string): Promise<vo
   expect(flagDifferences(dat, text, { ...parseKernelVersion(kernel)!, config })).toEqual([]);
   expect(misjudged(text, run, kernel)).toEqual([]);
   // a text has no zone in its flags, and nobody tells it the ranges
-  expectTruth(verdictOn(text, run, kernel, inferredIn(text, kernel)), text, run, kernel);
+  expectTruth(verdictOn(text, run, kernel, inferredIn(text, kernel)), run, kernel);
 }

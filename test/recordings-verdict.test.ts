@@ -21,7 +21,7 @@ describe('kept recordings', () => {
     const trace = await openTrace(FOLDER + name, { meta: metaOf(name) });
     const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
     const { verdict } = reportOf(trace);
-    expectTruth(verdict, trace.recording, run, name.split('-')[0]);
+    expectTruth(verdict, run, name.split('-')[0]);
   });
 
   test.each(files)('%s, without its ranges: the same suspects, no certainty', async (name) => {
@@ -29,7 +29,7 @@ describe('kept recordings', () => {
     const [run] = Object.values(JSON.parse(readFileSync(metaOf(name), 'utf8')).runs) as MetaRun[];
     const { verdict, pages } = reportOf(trace);
     expect(misjudged(trace.recording, run, name.split('-')[0])).toEqual([]);
-    expectTruth(verdict, trace.recording, run, name.split('-')[0]);
+    expectTruth(verdict, run, name.split('-')[0]);
     const device = pages.filter(({ kind }) => kind !== 'ordinary');
     expect(device.map(({ strengths }) => strengths.certain)).toEqual(device.map(() => 0));
     expect(verdict.suspects.filter(({ kind }) => kind !== 'ordinary').every(({ inferred }) => inferred)).toBe(true);

@@ -8,7 +8,6 @@ import { summarize } from '../src/conform/summary.js';
 import { judge, type Verdict } from '../src/conform/verdict.js';
 import { bareName } from '../src/spec/call-paths.js';
 import { parseKernelVersion, since } from '../src/spec/kernel-version.js';
-import { MAPPING_HIDDEN } from '../src/trace/columns.js';
 import type { Recording } from '../src/trace/recording.js';
 import type { MetaRun } from './recordings-shared.js';
 
@@ -60,41 +59,27 @@ export function toldBy({ suspects, weaker }: Verdict): Told {
 
 /**
  * What must be told. With stacks every leak that counts can show, by page and function. Without: no allocation (nothing shows
- * that its page is not in use); pins as possible from 6.2 on, where they may be io_uring's; references to anonymous pages where `mapping=` says that they are.
+ * that its page is not in use); pins as possible from 6.2 on, where they may be io_uring's.
  */
-function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, pointers: boolean, release: string): Told {
+function truthOf({ leak_ground_truth: truth = [], stack_blocks }: MetaRun, release: string): Told {
   const told: Told = { accused: [], suspected: [] };
-  for (const { leak, underflow, pfn, memory, function: name } of truth ?? []) {
+  for (const { leak, underflow, pfn, function: name } of truth ?? []) {
     if (stack_blocks > 0) {
       if (leak || underflow) told.accused.push(line(Number(pfn), name));
     } else if (leak === 'pin_never_unpinned' && since(parseKernelVersion(release)!, 6, 2))
       told.suspected.push(line(Number(pfn), undefined));
-    else if (
-      underflow ||
-      leak === 'pin_never_unpinned' ||
-      (leak === 'get_never_put' && (pointers || memory !== 'anon'))
-    )
+    else if (underflow || leak === 'pin_never_unpinned' || leak === 'get_never_put')
       told.accused.push(line(Number(pfn), undefined));
   }
   return { accused: told.accused.sort(), suspected: told.suspected.sort() };
 }
 
 /** @throws where something else is told than what is true; without stacks, pins that are not leaked may be told as possible */
-export function expectTruth(verdict: Verdict, recording: Recording, run: MetaRun, release: string): void {
+export function expectTruth(verdict: Verdict, run: MetaRun, release: string): void {
   const told = toldBy(verdict);
-  const truth = truthOf(run, showsPointers(recording), release);
+  const truth = truthOf(run, release);
   if (run.stack_blocks > 0 || truth.suspected.length > 0) expect(told).toEqual(truth);
   else expect(told.accused).toEqual(truth.accused);
-}
-
-/** Does the recording show pointers, or did the kernel hash them (%p of a text)? */
-function showsPointers({ format, events }: Recording): boolean {
-  if (format !== 'ftrace text') return true;
-  for (let row = 0; row < events.length; row++) {
-    const word = events.mapping(row);
-    if (word >> 32n !== 0n && word !== MAPPING_HIDDEN) return true;
-  }
-  return false;
 }
 
 const line = (pfn: number, site: string | undefined): string =>

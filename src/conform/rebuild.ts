@@ -235,7 +235,12 @@ export class Counts {
       weight += seen - sum === best ? 1 : -1;
     }
     if (best !== UNKNOWN) result.basis = 'evidence';
-    else if (from < to && isStore(this.op(from))) result.basis = 'returned';
+    else {
+      // 7.3 tells that a page is handed out before its count is set (mm/page_alloc.c, __alloc_pages)
+      let first = from;
+      while (first < to && (this.op(first) === OP.alloc || this.op(first) === OP.free)) first++;
+      if (first < to && isStore(this.op(first))) result.basis = 'returned';
+    }
     return best;
   }
 
