@@ -29,6 +29,13 @@ export function asciiOf(bytes: Uint8Array, from = 0, to = bytes.length): string 
   return latin1.decode(bytes.subarray(from, to));
 }
 
+/** The value of a hexadecimal digit, -1 for any other byte. */
+export function hexDigit(byte: number): number {
+  if (byte >= 48 && byte <= 57) return byte - 48;
+  const letter = byte | 32;
+  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
+}
+
 /** what is fetched at once of a file */
 const WINDOW = 1 << 16;
 

@@ -189,7 +189,7 @@ export class Decoder {
     else if (exit === EXIT.gap) this.gap(stream);
     else {
       const plan = this.planOf(this.idOf(stream));
-      if (exit === EXIT.who) this.enterTask(stream, this.pidOf(stream, plan));
+      if (exit === EXIT.who) this.enterTask(stream);
       else if (exit === EXIT.shape) this.lately.shape(stream.start, plan);
       else if (!this.lately.stack(this.stackOf(stream, plan))) this.other(stream);
     }
@@ -200,14 +200,10 @@ export class Decoder {
     return this.little ? head & 0xffff : head >>> 16;
   }
 
-  private pidOf({ start }: CpuStream, { pid }: Plan): number {
-    return pid < 0 ? -1 : this.loop.words[start + pid];
-  }
-
   /** The record that is due, where it is no event of a page: a stack, or one that is kept as bytes. */
   private other(stream: CpuStream): void {
     const { loop } = this;
-    const { start, size } = stream;
+    const { size } = stream;
     if (size < 4) {
       stream.note('an event has no type');
       loop.words[AT.stage] = STAGE.header;
@@ -224,19 +220,17 @@ export class Decoder {
       return;
     }
     loop.words[this.places[plan.kind] + PLAN.count]++;
-    const flags = plan.flags8 < 0 ? 0 : loop.words[start + plan.flags8] >>> plan.flagsShift;
-    const context = contextOf(flags);
-    const pid = this.pidOf(stream, plan);
-    if (plan.stack === 'kernel') this.attachStack(stream, plan, context, pid);
-    if (plan.stack === 'no') this.keep(stream, plan, context, pid);
+    if (plan.stack === 'kernel') this.attachStack(stream, plan);
+    if (plan.stack === 'no') this.keep(stream, plan);
   }
 
   /** A record that is kept as bytes: a row without a page. */
-  private keep(stream: CpuStream, plan: Plan, context: number, pid: number): void {
+  private keep(stream: CpuStream, plan: Plan): void {
     const { loop, tables } = this;
     const { words } = loop;
     if (stream.missed !== 0) this.gap(stream);
-    if (pid !== words[stream.at + STREAM.lastPid] || stream.lastWho < 0) this.enterTask(stream, pid);
+    const [pid, context] = [words[AT.pid], words[AT.context]];
+    if (pid !== words[stream.at + STREAM.lastPid] || stream.lastWho < 0) this.enterTask(stream);
     const row = words[AT.row]++;
     const handle = tables.extras.add(stream.record());
     loop.doubles[ROW.time / 2 + row] = stream.due;
@@ -248,8 +242,9 @@ export class Decoder {
   }
 
   /** Another task is on a CPU. */
-  private enterTask({ at, cpu }: CpuStream, pid: number): void {
+  private enterTask({ at, cpu }: CpuStream): void {
     const { words } = this.loop;
+    const pid = words[AT.pid];
     const who = this.tables.whos.intern(cpu, pid, this.names.of(pid));
     const slot = at + STREAM.whos + 2 * (pid & (WHO_SLOTS - 1));
     words[at + STREAM.lastPid] = words[slot] = pid;
@@ -266,8 +261,9 @@ export class Decoder {
   }
 
   /** A stack belongs to the latest event of the same CPU, context and task that has none yet. */
-  private attachStack(stream: CpuStream, plan: Plan, context: number, pid: number): void {
+  private attachStack(stream: CpuStream, plan: Plan): void {
     const { words } = this.loop;
+    const [pid, context] = [words[AT.pid], words[AT.context]];
     const row = words[stream.at + STREAM.openRow + context];
     if (row === UNSEEN && plan.frame >= 0) {
       this.deferred.push({ cpu: stream.cpu, context, pid, stack: this.stackOf(stream, plan) });
@@ -350,11 +346,6 @@ const STEP = 0x10000;
 /** Nanoseconds of a tick of the clock, where the file has ticks and says so; else 1. */
 export function scaleOf({ tsc }: DatFile): number {
   return tsc && tsc.mult > 0 ? tsc.mult / 2 ** tsc.shift : 1;
-}
-
-/** common_flags to the context of the event: a task, a softirq, an interrupt, an NMI. */
-function contextOf(flags: number): number {
-  return flags & 0x58 ? (flags & 0x40 ? 3 : flags & 0x08 ? 2 : 1) : 0;
 }
 
 /** Words of the address pairs from `at` on, at most `pairs`, that stand before the end mark of all ones. */

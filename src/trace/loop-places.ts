@@ -129,6 +129,9 @@ export const AT = {
   lastLow: 86,
   lastHigh: 87,
   lastPage: 88,
+  /** of the record that it comes back for: its task, and its context (0 a task, 1 a softirq, 2 an interrupt, 3 an NMI) */
+  pid: 89,
+  context: 90,
   /** doubles */
   until: 96,
   scale: 98,

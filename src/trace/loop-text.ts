@@ -109,7 +109,7 @@ B0: {
   }
 }
 ${SAVE}
-M[${AT.row}] = row; M[${AT.stage}] = stage;
+M[${AT.row}] = row; M[${AT.stage}] = stage; M[${AT.pid}] = pid; M[${AT.context}] = context;
 M[${AT.lastLow}] = lastLow; M[${AT.lastHigh}] = lastHigh; M[${AT.lastPage}] = lastPage;
 return code;
 }`;

@@ -77,6 +77,7 @@ export class Loop {
     this.free = end;
     return at;
   }
+
   /** Gives up the memory. Nothing of it can be asked for afterwards. */
   release(): void {
     if (this.bytes.length > 0 && this.bytes.length <= KEPT) {

@@ -5,7 +5,7 @@
  * front of lines (text-frame.ts), and bodies in base64.
  */
 
-import { asciiOf } from './bytes.js';
+import { asciiOf, hexDigit } from './bytes.js';
 
 const NEWLINE = 10;
 const RETURN = 13;
@@ -14,7 +14,7 @@ const EQUALS = 61;
 /** what is handed on although its line has no end yet */
 const LINE_MAX = 1 << 16;
 
-/** The first words of a mail or an mbox; they need not be whole. */
+/** The first words of a mail or an mbox. */
 const HEAD =
   /^(?:From [^ ]|(?:Return-Path|Received|Delivered-To|Date|From|To|Subject|Message-I[dD]|MIME-Version|X-[A-Za-z-]+):)/;
 
@@ -85,8 +85,8 @@ function decoded(bytes: Uint8Array, from: number, to: number, out: Uint8Array, s
   // a line that ends with = goes on in the next one
   const isBroken = end > from && bytes[end - 1] === EQUALS;
   for (let at = from; at < (isBroken ? end - 1 : to); at++) {
-    const high = bytes[at] === EQUALS && at + 2 < to ? digit(bytes[at + 1]) : -1;
-    const low = high < 0 ? -1 : digit(bytes[at + 2]);
+    const high = bytes[at] === EQUALS && at + 2 < to ? hexDigit(bytes[at + 1]) : -1;
+    const low = high < 0 ? -1 : hexDigit(bytes[at + 2]);
     out[size++] = low < 0 ? bytes[at] : high * 16 + low;
     if (low >= 0) at += 2;
   }
@@ -94,9 +94,3 @@ function decoded(bytes: Uint8Array, from: number, to: number, out: Uint8Array, s
 }
 
 const isSpace = (byte: number): boolean => byte === NEWLINE || byte === RETURN || byte === SPACE;
-
-function digit(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  const letter = byte | 0x20;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
-}

@@ -124,7 +124,7 @@ export class TextReader {
 
   /** The next piece; it is not kept. */
   add(part: Uint8Array): void {
-    if (this.total === 0 && isMail(part)) this.mail = new MailText();
+    if (this.total === 0 && !this.mail && isMail(part)) this.mail = new MailText();
     this.take(this.mail ? this.mail.add(part) : part);
   }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** The `key=value` part of an event of pages, as printed by its print fmt: only the keys that have a column are read. */
+import { hexDigit } from './bytes.js';
 import { HAS } from './columns.js';
 import type { ByteInterner } from './intern.js';
 import { FIELD, SHAPE_WORDS } from './shapes.js';
@@ -106,12 +107,6 @@ function integer(bytes: Uint8Array, from: number, to: number): number {
     value = value * 10 + digit;
   }
   return negative ? -value : value;
-}
-
-function hexDigit(byte: number): number {
-  if (byte >= 48 && byte <= 57) return byte - 48;
-  const letter = byte | 32;
-  return letter >= 97 && letter <= 102 ? letter - 87 : -1;
 }
 
 function hexadecimal(bytes: Uint8Array, from: number, to: number): number {
