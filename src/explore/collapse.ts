@@ -37,23 +37,62 @@ interface Lookup {
 export function collapseOf(independence: Independence, { tasks }: LinkedScenario, encoding: Encoding): Collapse {
   const table: number[] = [];
   const lookups = tasks.map((_, task) => lookupOf(independence, task, encoding, table));
-  const rowsOf = table.length;
-  for (let spot = 0; spot <= nowhereIn(independence); spot++) table.push(0);
-  const rows = new Map<Int32Array, number>();
-  independence.beside.forEach((ofTask, task) => {
-    ofTask.forEach((row, spot) => {
-      if (!row) return;
-      const at = rows.get(row) ?? table.length;
-      if (!rows.has(row)) for (const word of row) table.push(word);
-      rows.set(row, at);
-      table[rowsOf + independence.firsts[task] + spot] = at;
-    });
-  });
+  const rows = rowsOf(independence);
+  const at = table.length;
+  table.push(...rows.words);
   const texts = (p: Places): Map<string, string> => {
     const found = new Map(lookups.map((lookup, task) => [`spot${task}`, spotText(p, lookup, encoding, task)]));
-    return found.set('settle', settleText(p, rowsOf, tasks, encoding));
+    return found.set('settle', settleText(p, { ...rows, at: p.alone + at }, tasks, encoding));
   };
   return { table: Int32Array.from(table), texts };
+}
+
+/**
+ * Steps that are taken alone beside the same spots are one row, a bit each, those of the first task first. The words of a spot say
+ * of each row whether it may be taken as far as the task there has a say: it is the one of this spot, or another task's and
+ * alone beside it. What the words of all tasks' spots have in common are the steps that may be taken in a state.
+ */
+interface Rows {
+  /** how many words a spot has */
+  width: number;
+  words: Int32Array;
+  /** task -> its bits */
+  masks: readonly (readonly number[])[];
+}
+
+function rowsOf(independence: Independence): Rows {
+  const { beside, firsts } = independence;
+  const known = beside.map(() => new Map<string, number>());
+  const all: { task: number; row: Int32Array }[] = [];
+  const numbers = beside.map((ofTask, task) =>
+    ofTask.map((row) => {
+      if (!row) return undefined;
+      const key = row.join();
+      const number = known[task].get(key) ?? all.push({ task, row }) - 1;
+      known[task].set(key, number);
+      return number;
+    }),
+  );
+  const width = Math.max(1, Math.ceil(all.length / 32));
+  // where no task can be, nothing is alone
+  const words = new Int32Array((nowhereIn(independence) + 1) * width);
+  numbers.forEach((ofTask, task) => {
+    ofTask.forEach((number, i) => {
+      const spot = firsts[task] + i;
+      all.forEach((other, bit) => {
+        const may = other.task === task ? bit === number : (other.row[spot >> 5] >>> (spot & 31)) & 1;
+        if (may) words[spot * width + (bit >> 5)] |= 1 << (bit & 31);
+      });
+    });
+  });
+  const masks = beside.map((_, task) => {
+    const mask = new Int32Array(width);
+    all.forEach((row, bit) => {
+      if (row.task === task) mask[bit >> 5] |= 1 << (bit & 31);
+    });
+    return [...mask];
+  });
+  return { width, words, masks };
 }
 
 /** @returns the number of a spot where no task can be, beside which nothing is alone */
@@ -111,16 +150,22 @@ ${among}
  * (): takes the steps of the successors from where it left off, task after task, until none can be taken alone. Gives 0 where all
  * are done; the slot of a step that has not been generated; ENDLESS; or, if it is to pause, PAUSED less the task after each step.
  */
-function settleText(p: Places, rowsOf: number, tasks: LinkedScenario['tasks'], { tasks: blocks }: Encoding): string {
+function settleText(
+  p: Places,
+  { at, width, masks }: Rows & { at: number },
+  tasks: LinkedScenario['tasks'],
+  { tasks: blocks }: Encoding,
+): string {
+  const placeOf = (task: number): string => `${at} + spot${task}(n) * ${width}`;
+  const each = <T>(text: (word: number) => T): T[] => Array.from({ length: width }, (_, word) => text(word));
+  // no branch for who has a say: nobody can guess that
+  const common = each((word) => `r${word} = ${tasks.map((_, task) => `M[g${task} + ${word}]`).join(' & ')};`);
   let first = 0;
   const tries = tasks.map(({ points }, task) => {
-    const beside = tasks.map((_, other) =>
-      other === task ? '' : `&& (M[${p.alone} + row + (g${other} >> 5)] >>> (g${other} & 31) & 1) !== 0`,
-    );
     const { word, shift, pcBits } = blocks[task];
+    const ofTask = each((i) => (masks[task][i] === 0 ? [] : [`r${i} & ${masks[task][i]}`])).flat();
     const text = `
-  row = M[${p.alone + rowsOf} + g${task}];
-  if (row !== 0 ${beside.join(' ')}) {
+  if ((${ofTask.join(' | ')}) !== 0) {
     slot = ${first} + (n[${word}] >>> ${shift} & ${2 ** pcBits - 1});
     if (M[${p.slots} + slot] === 0) { M[${p.settled}] = k; return slot; }
     copy(before, n);
@@ -129,24 +174,26 @@ function settleText(p: Places, rowsOf: number, tasks: LinkedScenario['tasks'], {
       left = left - 1;
       if (left === 0) return ${ENDLESS};
       if (M[${p.settled + 1}] !== 0) return ${PAUSED - task};
-      g${task} = spot${task}(n);
+      g${task} = ${placeOf(task)};
       continue L1;
     }
     copy(n, before);
   }`;
     first += points.length;
-    return text;
+    return ofTask.length > 0 ? text : '';
   });
-  const all = tasks.map((_, task) => `g${task} = spot${task}(n);`).join(' ');
+  const all = tasks.map((_, task) => `g${task} = ${placeOf(task)};`).join(' ');
   return `() => {
-let k = M[${p.settled}], count = M[${p.resume + 4}], n = 0, row = 0, slot = 0, outcome = 0;
-let left = 0, before = ${p.before * 4}, ${tasks.map((_, task) => `g${task} = 0`).join(', ')};
+let k = M[${p.settled}], count = M[${p.resume + 4}], n = 0, slot = 0, outcome = 0;
+let left = 0, before = ${p.before * 4}, ${tasks.map((_, task) => `g${task} = 0`).join(', ')}, ${each((i) => `r${i} = 0`).join(', ')};
 L0: for (;;) {
   if (k === count) return 0;
   n = ${p.states * 4} + k * ${p.stride * 4};
   left = ${PATIENCE};
   ${all}
-  B1: { L1: for (;;) {${tries.join('')}
+  B1: { L1: for (;;) {
+  ${common.join('\n  ')}
+  if ((${each((i) => `r${i}`).join(' | ')}) === 0) break B1;${tries.join('')}
   break B1;
   } }
   k = k + 1;
