@@ -159,7 +159,7 @@ function settleText(
   const placeOf = (task: number): string => `${at} + spot${task}(n) * ${width}`;
   const each = <T>(text: (word: number) => T): T[] => Array.from({ length: width }, (_, word) => text(word));
   // no branch for who has a say: nobody can guess that
-  const common = each((word) => `r${word} = ${tasks.map((_, task) => `M[g${task} + ${word}]`).join(' & ')};`);
+  const common = each((word) => `r${word} = ${tasks.map((_, task) => `M[${word} + g${task}]`).join(' & ')};`);
   let first = 0;
   const tries = tasks.map(({ points }, task) => {
     const { word, shift, pcBits } = blocks[task];

@@ -52,7 +52,9 @@ function rootsOf(
     for (let at = words.length - 1, end = words.length, last = -1; at >= 0; at--) {
       const word = words[at];
       if (word >= 0) {
-        if (word > last) last = word;
+        // the greater of the two, without a branch that nobody can guess
+        const more = (word - last) | 0;
+        last = (last + (more & ~(more >> 31))) | 0;
         continue;
       }
       const state = ~word;

@@ -112,7 +112,7 @@ class Met {
     this.#note(words, at, this.#fields);
     for (let task = 0; task < tasks.length; task++) {
       const { word, shift, pcBits } = tasks[task];
-      this.#note(words, at, this.#slots[task][(words[at + word] >>> shift) & (2 ** pcBits - 1)]);
+      this.#note(words, at, this.#slots[task][(words[at + word] >>> shift) & ((1 << pcBits) - 1)]);
     }
   }
 
