@@ -67,7 +67,7 @@ describe('a search in pieces', () => {
   it('with sorted tasks and the lines executed', () => {
     const job: Job = { scenario: 'lost-update', kernel: 'v7.3' };
     const options: JobOptions = { with: [], without: [], coverage: true };
-    const { result, covered } = inPieces(job, [20, 100], options);
+    const { result, covered } = inPieces(job, [20, 70], options);
     const whole = runJob(workspace, job, options);
     expect({ result, covered }).toEqual({ result: whole.result, covered: whole.covered });
   });

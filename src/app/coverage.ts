@@ -8,11 +8,9 @@
  */
 import type { KernelChoice, ProgramIR, Workspace } from '../compiler/api.js';
 import type { FunctionIR } from '../compiler/ir.js';
-import { callableFrom, linesOf } from '../compiler/lines.js';
+import { callableFrom, KERNEL_CODE, linesOf } from '../compiler/lines.js';
 import { executedLines, type Model } from '../explore/check.js';
 import type { Covered, FunctionLines, KernelCoverage, MissedFunction, Outcome } from './check-data.js';
-
-const KERNEL_CODE = 'src/linux/';
 
 /** @param model one built with coverage, and searched. @returns what its tasks could have executed, and did */
 export function coveredBy(model: Model): Covered {

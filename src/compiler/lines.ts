@@ -8,6 +8,9 @@
 import type { Closure, FunctionIR, Loc, ProgramIR, Stmt } from './ir.js';
 import { bodies } from './link-bind.js';
 
+/** Where the code is that is counted: what scenarios and the machine do is no part of a kernel. */
+export const KERNEL_CODE = 'src/linux/';
+
 /** Numbers for lines, in the order in which they are asked for. */
 export class LineMarks {
   /** number -> `file:line` */

@@ -13,7 +13,7 @@ import { InputError } from '../base/diagnostic.js';
 import { constant, INT } from './fold.js';
 import type { Closure, Expr, FunctionIR, Loc, Local, LocalId, ProgramIR, Stmt } from './ir.js';
 import type { Layout } from './layout.js';
-import type { LineMarks } from './lines.js';
+import { KERNEL_CODE, type LineMarks } from './lines.js';
 import { type Binding, Frame, FunctionFacts, type Known, type Snapshot } from './link-bind.js';
 import { Folder, type Surroundings } from './link-expr.js';
 import type { CellAccess, Graph, Node, NodeId, Op, Place } from './link-graph.js';
@@ -57,7 +57,7 @@ interface Context {
 /**
  * @param name for reports: the task's or predicate's
  * @param surroundings which task this is
- * @param marks if given, every statement begins with a mark of its line
+ * @param marks if given, every statement of kernel code begins with a mark of its line
  * @returns the graph of `fn`, which takes no parameters; if it returns a value, `result` is the local that has it
  */
 export function inlineFunction(
@@ -176,7 +176,7 @@ class Inliner {
 
   #statement(stmt: Stmt, context: Context): void {
     const place = this.#place(stmt, context);
-    if (this.#marks && stmt.op !== 'block') {
+    if (this.#marks && stmt.op !== 'block' && stmt.loc.file.startsWith(KERNEL_CODE)) {
       this.#marked++;
       this.#node({ op: 'mark', line: this.#marks.number(stmt.loc) }, place, context);
     }

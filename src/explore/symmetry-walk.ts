@@ -149,9 +149,12 @@ class Walker {
         return `fails: ${op.kind} ${op.message}`;
       case 'end':
         return this.#ended();
+      case 'mark':
+        // of two that do the same on different lines each has its own to execute
+        this.#checks.add(`line ${op.line}`);
+        return false;
       case 'enter':
       case 'jump':
-      case 'mark':
         return false;
       case 'fence':
       case 'buffered':
