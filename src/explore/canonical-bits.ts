@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** Bits of a packed state as text that reads and writes them, for what brings states into their canonical form. */
-import { bitOf, type ColumnPlace } from './encode.js';
-import { type Meaning, offsetOf } from './symmetry-map.js';
+import { bitOf, type ColumnPlace, type Encoding, elementsOf } from './encode.js';
+import { type Exchange, type Meaning, offsetOf } from './symmetry-map.js';
 
 /** Where a value lies. */
 export interface Bits {
@@ -25,6 +25,23 @@ export interface SortedPair {
 export function bitsOf(place: ColumnPlace, element: number): Bits {
   const bit = bitOf(place, element);
   return { word: bit >>> 5, shift: bit & 31, mask: place.width === 32 ? -1 : 2 ** place.width - 1 };
+}
+
+/** Elements that change places: the first's own, and the second's. */
+export interface Own {
+  place: ColumnPlace;
+  one: Bits;
+  two: Bits;
+}
+
+/** @returns the elements that change places, in one order for all that may; `one` is the first's, since it comes first */
+export function ownElements({ columns }: Encoding, exchange: Exchange): Own[] {
+  return [...columns.values()].flatMap((place) =>
+    elementsOf(place).flatMap((element) => {
+      const to = exchange.element(place.column, element);
+      return to > element ? [{ place, one: bitsOf(place, element), two: bitsOf(place, to) }] : [];
+    }),
+  );
 }
 
 export function read({ word, shift, mask }: Bits): string {

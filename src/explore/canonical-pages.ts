@@ -9,7 +9,17 @@
  */
 import type { Type } from '../compiler/ir.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { type Bits, bitsOf, read, renamed, replaced, type SortedPair, swap } from './canonical-bits.js';
+import {
+  type Bits,
+  bitsOf,
+  type Own,
+  ownElements,
+  read,
+  renamed,
+  replaced,
+  type SortedPair,
+  swap,
+} from './canonical-bits.js';
 import { type ColumnPlace, type Encoding, elementsOf } from './encode.js';
 import { Exchange, type Meaning, offsetOf, type Pages, type Symmetry } from './symmetry-map.js';
 
@@ -54,22 +64,6 @@ export function sortedPages(
     ),
   );
   return { pairs, texts };
-}
-
-interface Own {
-  place: ColumnPlace;
-  one: Bits;
-  two: Bits;
-}
-
-/** @returns the elements that change places; `one` is the first page's, since both are in the same order */
-function ownElements({ columns }: Encoding, exchange: Exchange): Own[] {
-  return [...columns.values()].flatMap((place) =>
-    elementsOf(place).flatMap((element) => {
-      const to = exchange.element(place.column, element);
-      return to > element ? [{ place, one: bitsOf(place, element), two: bitsOf(place, to) }] : [];
-    }),
-  );
 }
 
 /** A name is no measure: it may be another in the same state sorted otherwise. */

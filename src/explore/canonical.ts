@@ -8,11 +8,11 @@
  */
 import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
-import { type Bits, bitsOf, read, renamed, type SortedPair, swap } from './canonical-bits.js';
+import { type Bits, bitsOf, type Own, ownElements, read, renamed, type SortedPair, swap } from './canonical-bits.js';
 import { sortedPages } from './canonical-pages.js';
-import { type ColumnPlace, type Encoding, elementsOf } from './encode.js';
+import { type Encoding, elementsOf } from './encode.js';
 import type { Places } from './places.js';
-import { type Meaning, PLAIN, rowOf, type Symmetry, type Uses } from './symmetry-map.js';
+import { Exchange, type Meaning, PLAIN, type Symmetry } from './symmetry-map.js';
 
 export interface Canonical {
   /** how many exchanges of neighbours one state can need at most */
@@ -23,15 +23,11 @@ export interface Canonical {
   exchanges: readonly (Pick<SortedPair, 'sort' | 'one' | 'other'> & { text: string })[];
 }
 
-interface Element extends Bits {
+/** Bits that name tasks, or are a task's own. */
+interface Name extends Bits {
   meaning: Meaning;
-}
-
-/** The elements that name tasks. */
-interface Names {
-  shared: readonly Element[];
-  /** they are a task's own at the same time */
-  own: readonly Element[];
+  /** whether they are a task's own at the same time, which says who is meant only together with whose it is */
+  isOwn: boolean;
 }
 
 /** @returns undefined where nothing may be exchanged */
@@ -59,12 +55,15 @@ function functionOf(statements: string): string {
 }
 
 function sortedTasks(linked: LinkedScenario, encoding: Encoding, { classes, uses }: Symmetry): SortedPair[][] {
-  const rows = rowsOf(linked, encoding, uses);
-  const names = namesIn(linked, encoding, uses);
-  return classes.map((group) =>
-    group.slice(1).map((other, i) => {
-      const pair = new Neighbours(group[i], other, encoding, rows, names);
-      return { sort: 0, one: group[i], other, isAfter: pair.isAfter(), exchange: pair.exchange() };
+  const exchanges = classes.map((group) =>
+    group.slice(1).map((other, i) => new Exchange(linked, uses, group[i], other)),
+  );
+  const owns = exchanges.map((group) => group.map((exchange) => ownElements(encoding, exchange)));
+  const names = namesIn(encoding, exchanges.flat());
+  return exchanges.map((group, c) =>
+    group.map((exchange, i) => {
+      const pair = new Neighbours(exchange, encoding, owns[c][i], names);
+      return { sort: 0, one: exchange.a, other: exchange.b, isAfter: pair.isAfter(), exchange: pair.exchange() };
     }),
   );
 }
@@ -95,67 +94,45 @@ L0: for (;;) {
 }`;
 }
 
-/** @returns per task the elements that are its own, in one order */
-function rowsOf(linked: LinkedScenario, { columns, tasks }: Encoding, uses: Uses): Element[][] {
-  const rows: Element[][] = tasks.map(() => []);
-  for (const place of columns.values()) {
-    const meaning = uses.columns.get(place.column.name) ?? PLAIN;
-    for (const element of elementsOf(place)) {
-      const task = taskOf(linked, place, element, uses);
-      if (task !== undefined) rows[task]?.push({ ...bitsOf(place, element), meaning });
-    }
-  }
-  return rows;
-}
-
-/** @returns the task whose own an element is */
-function taskOf(linked: LinkedScenario, { column }: ColumnPlace, element: number, uses: Uses): number | undefined {
-  const row = rowOf(linked, column.struct, Math.trunc(element / column.length));
-  return row && uses.rows.has(row.global) ? row.index : undefined;
-}
-
-/** @returns the elements that name tasks; first those that are no task's own */
-function namesIn(linked: LinkedScenario, { columns }: Encoding, uses: Uses): Names {
-  const shared: Element[] = [];
-  const own: Element[] = [];
-  for (const [name, meaning] of uses.columns) {
-    const place = columns.get(name);
-    for (const element of place ? elementsOf(place) : []) {
-      if (!place) continue;
-      const list = taskOf(linked, place, element, uses) === undefined ? shared : own;
-      list.push({ ...bitsOf(place, element), meaning });
-    }
-  }
-  return { shared, own };
+/** @param exchanges of all tasks that may change places */
+function namesIn({ columns }: Encoding, exchanges: readonly Exchange[]): Name[] {
+  return [...columns.values()].flatMap((place) => {
+    const meaning = exchanges[0]?.meaningOf(place.column.name) ?? PLAIN;
+    if (meaning.kind === 'plain') return [];
+    return elementsOf(place).map((element): Name => {
+      const isOwn = exchanges.some((exchange) => exchange.element(place.column, element) !== element);
+      return { ...bitsOf(place, element), meaning, isOwn };
+    });
+  });
 }
 
 /** Two tasks of a class, side by side in its order. */
 class Neighbours {
-  readonly one: number;
-  readonly other: number;
+  readonly #exchange: Exchange;
   readonly #words: [number, number][];
-  readonly #rows: [Element, Element][];
-  readonly #names: Names;
+  readonly #own: readonly Own[];
+  readonly #names: readonly Name[];
 
-  constructor(one: number, other: number, { tasks }: Encoding, rows: readonly Element[][], names: Names) {
-    assert(tasks[one].words === tasks[other].words, 'blocks of one class differ in length');
-    assert(rows[one].length === rows[other].length, 'what belongs to tasks of one class differs in size');
-    this.one = one;
-    this.other = other;
-    this.#words = Array.from({ length: tasks[one].words }, (_, k) => [tasks[one].word + k, tasks[other].word + k]);
-    this.#rows = rows[one].map((element, k) => [element, rows[other][k]]);
+  constructor(exchange: Exchange, { tasks }: Encoding, own: readonly Own[], names: readonly Name[]) {
+    const [one, other] = [tasks[exchange.a], tasks[exchange.b]];
+    assert(one.words === other.words, 'blocks of one class differ in length');
+    this.#exchange = exchange;
+    this.#words = Array.from({ length: one.words }, (_, k) => [one.word + k, other.word + k]);
+    this.#own = own;
     this.#names = names;
   }
 
   /** (n): whether the first belongs after the second; by their blocks, by what is their own, and by who is named. */
   isAfter(): string {
     const lines = this.#words.map(([a, b]) => `if (n[${a}] !== n[${b}]) return n[${a}] > n[${b}];`);
-    for (const [x, y] of this.#rows) {
+    for (const { place, one, two } of this.#own) {
       // a name is no measure: it may be another in the same state with the tasks exchanged
-      if (x.meaning.kind === 'plain') lines.push(`a = ${read(x)}; b = ${read(y)}; if (a !== b) return a > b;`);
+      if (this.#exchange.meaningOf(place.column.name).kind !== 'plain') continue;
+      lines.push(`a = ${read(one)}; b = ${read(two)}; if (a !== b) return a > b;`);
     }
-    for (const element of this.#names.shared) {
-      const [x, y] = [isNamed(element, this.one), isNamed(element, this.other)];
+    for (const name of this.#names) {
+      if (name.isOwn) continue;
+      const [x, y] = [isNamed(name, this.#exchange.a), isNamed(name, this.#exchange.b)];
       lines.push(`a = ${x}; b = ${y}; if (a !== b) return a;`);
     }
     return `(n) => {\nlet a = 0, b = 0;\n${lines.join('\n')}\nreturn 0;\n}`;
@@ -163,17 +140,16 @@ class Neighbours {
 
   /** Exchanges them in all of the state. */
   exchange(): string {
+    const { a: one, b: other } = this.#exchange;
     const blocks = this.#words.map(([a, b]) => `a = n[${a}]; n[${a}] = n[${b}]; n[${b}] = a;`);
-    const rows = this.#rows.map(([x, y]) => swap(x, y));
-    const names = [...this.#names.shared, ...this.#names.own].map((element) =>
-      renamed(element, element.meaning, this.one, this.other),
-    );
-    return [...blocks, ...rows, ...names].join('\n');
+    const own = this.#own.map(({ one: x, two: y }) => swap(x, y));
+    const names = this.#names.map((name) => renamed(name, name.meaning, one, other));
+    return [...blocks, ...own, ...names].join('\n');
   }
 }
 
-function isNamed(element: Element, task: number): string {
-  const { meaning, mask } = element;
-  if (meaning.kind === 'set') return `(${read(element)} >>> ${task}) & 1`;
-  return meaning.kind === 'number' ? `${read(element)} === ${(task + meaning.offset) & mask}` : '0';
+function isNamed(name: Name, task: number): string {
+  const { meaning, mask } = name;
+  if (meaning.kind === 'set') return `(${read(name)} >>> ${task}) & 1`;
+  return meaning.kind === 'number' ? `${read(name)} === ${(task + meaning.offset) & mask}` : '0';
 }
