@@ -18,6 +18,9 @@ import { absent, prepare, racers } from './racers.mjs';
 const small = process.env.REFZERO_BENCH_SMALL === '1';
 const statesMax = small ? 1e5 : Number(process.env.REFZERO_BENCH_STATES ?? 1e7);
 
+/** States above which a race is run once. */
+const ONCE_ABOVE = 6e6;
+
 /** `states`: how many there are, for the size of Spin's table */
 const races = [
   { protocol: 'refcount', sizes: { NPAGES: 1, NTHREADS: 5 }, states: 32_372 },
@@ -68,7 +71,7 @@ function run(folder, race) {
       prepare(own);
       return { ...racer, ...racer.make(own, race), runs: [] };
     });
-  const rounds = small || race.states > 3e6 ? 1 : 3;
+  const rounds = small || race.states > ONCE_ABOVE ? 1 : 3;
   for (let round = 0; round < rounds; round++) for (const racer of made) racer.runs.push(racer.run());
   const entries = made.map(({ name, isExact, build, runs }) => {
     const median = (key) => runs.map((one) => one[key]).sort((a, b) => a - b)[Math.floor(runs.length / 2)];
@@ -102,7 +105,7 @@ const areAlike = (ours, theirs) =>
 
 const HEAD = [
   'Same protocols, same grain, same states (`bench/promela`, `bench/protocols`; docs/explorer.md, "Same counts as Spin").',
-  'Medians of 3 interleaved runs (one run above 3 * 10^6 states). *CPU* is what the search itself takes; *build* is wall time before',
+  `Medians of 3 interleaved runs (one run above ${ONCE_ABOVE / 1e6} million states). *CPU* is what the search itself takes; *build* is wall time before`,
   'it: `spin -a` and gcc, or for refzero reading and compiling the sources. *times Spin* compares CPU time for the whole verdict',
   'with `Spin`: `-O2 -DSAFETY -DNOREDUCE`; `best flags`: `-O3 -march=native -DSAFETY -DNOFAIR`, with its partial-order reduction.',
   'Tables of Spin have 2^n slots for the states there are (`-w`). *bytes* is peak resident memory of the search a state of the',
