@@ -34,6 +34,7 @@ const races = [
   { protocol: 'daxtruncate', sizes: { NGUP: 3 }, states: 2_873_644 },
   { protocol: 'daxtruncate', sizes: { NPAGES: 2, NGUP: 3 }, states: 25_559_723 },
   { protocol: 'daxtruncate', sizes: { NPAGES: 2, ROUNDS: 4 }, states: 69_326_956 },
+  { protocol: 'daxtruncate', sizes: { NPAGES: 3, NGUP: 3 }, states: 85_901_745 },
   { protocol: 'migrate', sizes: { NCFAULT: 0 }, states: 33_290 },
   { protocol: 'migrate', sizes: {}, states: 392_600 },
   { protocol: 'migrate', sizes: { NPFAULT: 2 }, states: 4_359_167 },
