@@ -9,7 +9,7 @@
  * instructions. Nobody waits for an index before all of his own are published. Entries lie in the order of their tags, more or
  * less, so that the table grows in place, from its end to its beginning.
  */
-import { ASIDE, ASIDE_AT, type Common, ENTRY, type Places, type Storage, TAIL } from './places.js';
+import { ASIDE, ASIDE_AT, type Common, ENTRY, type Places, type Storage } from './places.js';
 
 /** A batch has so many positions at most: low bits of the mark of a claim. */
 export const POSITION_BITS = 10;
@@ -26,8 +26,10 @@ export interface ClaimTexts {
   keepOne: string;
   /** (index, count): keeps all new states from that index on, and says so of those that are pending */
   publish: string;
-  /** (slots): makes the table as large; gives 0 where that failed */
+  /** (slots, end): makes the table as large, where entries from slot `end` on have been moved; gives 0 where that failed */
   grow: string;
+  /** (from, to): moves the entries of these slots, while others move those of others (Common.larger); gives 0 where that failed */
+  move: string;
 }
 
 /** @param words of a state */
@@ -39,6 +41,7 @@ export function claimTexts(p: Places, common: Common, storage: Storage, words: n
     keepOne: keepText(p, common, words, exact),
     publish: publishText(p),
     grow: growText(common, ENTRY[storage]),
+    move: moveText(common, exact),
   };
 }
 
@@ -223,8 +226,8 @@ function growText({ slots: at, table }: Common, entry: number): string {
   } }
   M[to] = tag;
   ${each(rest, (word) => `M[to + ${word}] = rest${word};`)}`;
-  return `(slots) => {
-let s = M[${at}] + ${TAIL}, aside = 0, tag = 0, home = 0, to = 0;
+  return `(slots, end) => {
+let s = end, aside = 0, tag = 0, home = 0, to = 0;
 let ${rest.map((word) => `rest${word} = 0`).join(', ')};
 if (M[${at}] === 0) { M[${at}] = slots; return 1; }
 let first = s < ${ASIDE} ? s : ${ASIDE};
@@ -254,5 +257,39 @@ B3: { L3: for (;;) {
 } }
 M[${at}] = slots;
 return 1;
+}`;
+}
+
+/** They go to slots beyond all that move at the time, so nobody meets an entry that has not moved. */
+function moveText({ larger, table }: Common, exact: boolean): string {
+  const entry = exact ? ENTRY.exact : ENTRY.fingerprints;
+  const from = `${table} + s * ${entry}`;
+  const claimed = exact
+    ? `there = claim(at, tag, second);
+      if (there === 0) continue L0;`
+    : `there = take(at, tag);
+      if (there === 0) { M[at + 1] = second; M[at + 2] = rest; continue L0; }`;
+  return `(from, to) => {
+let s = to, slots = M[${larger}], first = M[${larger + 2}], home = 0, at = 0, tag = 0, second = 0, rest = 0, there = 0;
+L0: for (;;) {
+  if (s === from) return 1;
+  s = s - 1;
+  at = ${from};
+  tag = M[at];
+  if (tag === 0) continue L0;
+  second = M[at + 1];
+  M[at] = 0;
+  M[at + 1] = 0;
+  ${exact ? '' : 'rest = M[at + 2]; M[at + 2] = 0;'}
+  home = scaled(tag, slots);
+  if (home < first) return 0;
+  at = ${table} + home * ${entry};
+  L1: for (;;) {
+    if (M[at] === 0) {
+      ${claimed}
+    }
+    at = at + ${entry};
+  }
+}
 }`;
 }

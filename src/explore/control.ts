@@ -27,7 +27,21 @@ export const WORD = {
   paused: 9,
   /** 1 once a member cannot go on, 2 once Shared.failure says why */
   failed: 10,
+  /** what a round is for: JOB */
+  job: 11,
+  /** of a job other than a level, how many parts have been taken, and how many there are */
+  part: 12,
+  parts: 13,
 } as const;
+
+/** Of WORD.job: the states of a level; the slots of a table that grows; chunks of edges, of which the roots are looked for. */
+export const JOB = { level: 0, move: 1, roots: 2 } as const;
+
+/** @returns a part of the job that nobody has taken; undefined where there is none */
+export function takePart(control: Int32Array): number | undefined {
+  const part = Atomics.add(control, WORD.part, 1);
+  return part < Atomics.load(control, WORD.parts) ? part : undefined;
+}
 
 /** low bits of WORD.round */
 export const MEMBER_BITS = 8;

@@ -8,8 +8,8 @@
 import { assert } from '../base/assert.js';
 import type { Bits } from './bits.js';
 import { CHUNKS_MAX, type Shared, WORD } from './control.js';
-import { CHUNK, CHUNK_LEFT, EdgeWriter } from './edges.js';
-import { ending } from './ending.js';
+import { CHUNK, CHUNK_LEFT, EdgeWriter, ON_DISK } from './edges.js';
+import { addRoots, ending, type Roots } from './ending.js';
 import type { Generated } from './generate.js';
 import type { Spill, SpillFile } from './spill.js';
 
@@ -24,9 +24,6 @@ export interface EdgeLogOptions {
   /** bytes that they may take of memory before they are written to it */
   bytesMax: number;
 }
-
-/** Where a chunk is that is on disk. */
-const ON_DISK = -1;
 
 export class EdgeLog {
   readonly pool: Int32Array[] = [];
@@ -203,11 +200,24 @@ export class EdgeLog {
   /**
    * @param states how many there are, each with its record
    * @param room is written to; at least a word per state
+   * @param inMemory has all members call EdgeWriter.addRoots, of the parts that there are chunks
    * @returns those from which a state without edges can be reached
    * @throws SpillError
    */
-  ending(states: number, room: Int32Array): Bits {
-    return ending({ states, chunks: this.#control[WORD.edgeChunks], load: (chunk) => this.#load(chunk) }, room);
+  ending(
+    states: number,
+    room: Int32Array,
+    inMemory: (chunks: number, next: Int32Array, room: Int32Array) => Roots,
+  ): Bits {
+    const chunks = this.#control[WORD.edgeChunks];
+    const rootsOf = (next: Int32Array, rest: Int32Array): Roots => {
+      const roots = inMemory(chunks, next, rest);
+      for (let chunk = 0; chunk < chunks; chunk++) {
+        if (this.#chunks[chunk] === ON_DISK) addRoots(this.#load(chunk), next, roots);
+      }
+      return roots;
+    };
+    return ending({ states, chunks, load: (chunk) => this.#load(chunk) }, room, rootsOf);
   }
 }
 

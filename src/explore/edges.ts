@@ -9,13 +9,16 @@
  */
 import { assert } from '../base/assert.js';
 import { BATCH, BLOCK } from './batch.js';
-import { CHUNKS_MAX, type Shared, WORD } from './control.js';
+import { CHUNKS_MAX, type Shared, takePart, WORD } from './control.js';
+import { addRoots, type Roots } from './ending.js';
 import type { Generated } from './generate.js';
 
 /** Words of a chunk. */
 export const CHUNK = 1 << 16;
 /** What a batch may take, and the records without edges after it. */
 export const CHUNK_LEFT = BATCH + BLOCK;
+/** Where a chunk is that is on disk. */
+export const ON_DISK = -1;
 
 export class EdgeWriter {
   readonly #generated: Generated;
@@ -106,6 +109,16 @@ export class EdgeWriter {
     if (this.#chunk >= 0) Atomics.store(this.#chunks, CHUNKS_MAX + this.#chunk, this.#at);
     this.#chunk = -1;
     this.#at = CHUNK;
+  }
+
+  /** Looks for roots in chunks, each a part of the job; not in those on disk. */
+  addRoots(next: Int32Array, roots: Roots): void {
+    for (let chunk = takePart(this.#control); chunk !== undefined; chunk = takePart(this.#control)) {
+      const array = this.#chunks[chunk];
+      if (array === ON_DISK) continue;
+      const filled = this.#chunks[CHUNKS_MAX + chunk];
+      addRoots(this.#pool[array].subarray(0, filled < 0 ? ~filled : filled), next, roots);
+    }
   }
 
   /** Tells the owner how far the chunk is filled: nobody adds to it until the next round. */

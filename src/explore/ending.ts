@@ -17,13 +17,32 @@ export interface Graph {
   load(chunk: number): Int32Array;
 }
 
-/** @param room is written to; at least a word per state */
-export function ending({ states, chunks, load }: Graph, room: Int32Array): Bits {
+/** The records of roots, one after the other. */
+export interface Roots {
+  words: Int32Array;
+  /** how many words they take; -1 where that is more than there are */
+  count: number;
+}
+
+/**
+ * @param room is written to; at least a word per state
+ * @param rootsOf does for all chunks what `addRoots` does for one
+ */
+export function ending(
+  { states, chunks, load }: Graph,
+  room: Int32Array,
+  rootsOf = (next: Int32Array, words: Int32Array): Roots => {
+    const roots = { words, count: 0 };
+    for (let chunk = 0; chunk < chunks; chunk++) addRoots(load(chunk), next, roots);
+    return roots;
+  },
+): Bits {
   const ends = new Bits(states);
   const all = Array.from({ length: chunks }, (_, chunk) => chunk);
   const next = room.subarray(0, states);
-  const roots = rootsOf(all, load, next, room.subarray(states));
-  if (roots) {
+  const { words, count } = rootsOf(next, room.subarray(states));
+  if (count >= 0) {
+    const roots = words.subarray(0, count);
     follow(next);
     for (let at = 0; at < roots.length; at++) if (roots[at] >= 0) roots[at] = next[roots[at]];
     const left = sweep([0], () => roots, ends);
@@ -36,39 +55,34 @@ export function ending({ states, chunks, load }: Graph, room: Int32Array): Bits 
 }
 
 /**
+ * Several threads may do so, each with chunks and `roots` of its own.
+ * @param words of a chunk
  * @param next gets for each state the last one that it leads to; itself where that did not come later: it is a root
- * @param room gets the records of these
- * @returns them; undefined where there is too little room
+ * @param roots gets the records of these
  */
-function rootsOf(
-  chunks: readonly number[],
-  load: (chunk: number) => Int32Array,
-  next: Int32Array,
-  room: Int32Array,
-): Int32Array | undefined {
-  let count = 0;
-  for (const chunk of chunks) {
-    const words = load(chunk);
-    for (let at = words.length - 1, end = words.length, last = -1; at >= 0; at--) {
+export function addRoots(words: Int32Array, next: Int32Array, roots: Roots): void {
+  for (let at = 0, begin = 0; at < words.length; begin = at) {
+    const state = ~words[at++];
+    let last = -1;
+    for (; at < words.length; at++) {
       const word = words[at];
-      if (word >= 0) {
-        // the greater of the two, without a branch that nobody can guess
-        const more = (word - last) | 0;
-        last = (last + (more & ~(more >> 31))) | 0;
-        continue;
-      }
-      const state = ~word;
-      if (last > state) next[state] = last;
-      else {
-        if (count + end - at > room.length) return undefined;
-        next[state] = state;
-        for (let from = at; from < end; from++) room[count++] = words[from];
-      }
-      end = at;
-      last = -1;
+      if (word < 0) break;
+      // the greater of the two, without a branch that nobody can guess
+      const more = (word - last) | 0;
+      last = (last + (more & ~(more >> 31))) | 0;
+    }
+    if (last > state) next[state] = last;
+    else {
+      next[state] = state;
+      addRecord(words, begin, at, roots);
     }
   }
-  return room.subarray(0, count);
+}
+
+function addRecord(words: Int32Array, begin: number, end: number, roots: Roots): void {
+  if (roots.count < 0) return;
+  if (roots.count + end - begin > roots.words.length) roots.count = -1;
+  else for (let at = begin; at < end; at++) roots.words[roots.count++] = words[at];
 }
 
 /** Afterwards each state has its root. */

@@ -156,7 +156,7 @@ export function wayTo(
 /** The last that is asked of a search. @returns of the states nearest to the first from which none without steps can be reached, the one whose way comes first */
 export function firstWithoutEnd(team: Team, levels: readonly number[]): Finding | undefined {
   const states = team.store.count;
-  const ends = team.edges.ending(states, team.store.takeTable());
+  const ends = team.ending();
   const nearest = ends.firstWithout(0);
   if (nearest === states) return undefined;
   const level = levels.findLastIndex((first) => first <= nearest);

@@ -38,7 +38,8 @@ export interface Functions {
   remember(count: number, pending: number): number;
   /** leaves the records of so many edges; see edges.ts */
   record(block: number, count: number): number;
-  grow(slots: number): number;
+  grow(slots: number, end: number): number;
+  move(from: number, to: number): number;
   /** takes the steps of successors that are taken alone (collapse.ts); absent in a plain model */
   settle?(): number;
   /** sorts the tasks of the first so many successors (canonical.ts); absent where no two may be exchanged */

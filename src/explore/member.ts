@@ -7,7 +7,7 @@
  * level is done. Not here: levels, bounds and the finding that is reported (search.ts), how members meet (team.ts).
  */
 import { BATCH, BLOCK, CAN_GO_ON, NOT_ENDED } from './batch.js';
-import { REPORT, type Shared, WORD } from './control.js';
+import { JOB, REPORT, type Shared, takePart, WORD } from './control.js';
 import type { EdgeWriter } from './edges.js';
 import { Expander } from './expand.js';
 import type { Generated } from './generate.js';
@@ -100,6 +100,22 @@ export class Member {
     for (let line = 0; line < hits.length; line++) {
       if (memory[places.hits + line] !== 0) hits[line] = 1;
     }
+  }
+
+  /** Does its share of a job other than a level. */
+  help(members: number): void {
+    if (Atomics.load(this.#control, WORD.job) === JOB.roots) this.#addRoots(members);
+    else
+      for (let part = takePart(this.#control); part !== undefined; part = takePart(this.#control))
+        this.#store.movePart(part);
+  }
+
+  /** Leaves in its part of the room of roots how many words they take, and then these. */
+  #addRoots(members: number): void {
+    const { next, room } = roomOfRoots(this.#store, members, this.#number);
+    const roots = { words: room.subarray(1), count: 0 };
+    this.#edges.addRoots(next, roots);
+    room[0] = roots.count;
   }
 
   /** Stores the state that all begins with. */
@@ -235,4 +251,12 @@ export function takeReport({ reports }: Shared, number: number): Report {
   });
   words[0] = 0;
   return { suspects, isFull: all > SUSPECTS_MAX };
+}
+
+/** @returns where the members note which state is next, and the part of the rest of the table in which one has its roots */
+export function roomOfRoots(store: Store, members: number, number: number): { next: Int32Array; room: Int32Array } {
+  const table = store.takeTable();
+  const size = Math.floor((table.length - store.count) / members);
+  const begin = store.count + number * size;
+  return { next: table.subarray(0, store.count), room: table.subarray(begin, begin + size) };
 }

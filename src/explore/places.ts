@@ -71,6 +71,8 @@ export interface Common {
   slots: number;
   /** in a store of fingerprints: the index of a state that is to be kept next or was, and its row; and of one to be looked at */
   first: number;
+  /** while the table grows: how many slots it gets, and of the entries that move the first slot and the one after the last */
+  larger: number;
   /** the table: ENTRY words a slot */
   table: number;
   slotsMax: number;
@@ -196,5 +198,5 @@ export function commonOf(
   const slotsMax = Math.floor(Math.min(states * slotBytes, free * share) / (words * 4));
   const rows = end + (slotsMax + TAIL) * words;
   const rowsMax = Math.floor((all - rows * 4 - 64) / row);
-  return { slots: 0, first: 1, table: end, slotsMax, rows, rowsMax, pages: Math.floor(all / 65536) };
+  return { slots: 0, first: 1, larger: 5, table: end, slotsMax, rows, rowsMax, pages: Math.floor(all / 65536) };
 }

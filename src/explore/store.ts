@@ -24,6 +24,10 @@ const SEGMENT_BITS = 16;
 const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 const FIRST_SLOTS = 1 << 12;
+/** Slots whose entries are moved by all members together, at least, and in one part of that. */
+const MOVED_LEAST = 1 << 17;
+const MOVED_PART = 1 << 14;
+const TOO_FAR = 'entries of the table lie too far from home';
 
 export interface StoreOptions {
   /** words of a state */
@@ -33,6 +37,8 @@ export interface StoreOptions {
   generated: Generated;
   /** of a store of fingerprints, for its owner */
   frontier?: Frontier;
+  /** for its owner: has all members call `movePart` for each of so many parts. @returns false where it is alone */
+  movesTogether?(parts: number): boolean;
 }
 
 export class Store {
@@ -51,8 +57,9 @@ export class Store {
   readonly #near: number;
   readonly #firstFar: number;
   readonly #frontier: Frontier | undefined;
+  readonly #movesTogether: (parts: number) => boolean;
 
-  constructor({ words, storage, control, generated, frontier }: StoreOptions) {
+  constructor({ words, storage, control, generated, frontier, movesTogether = () => false }: StoreOptions) {
     const { memory, places, common, far } = generated;
     this.words = words;
     this.storage = storage;
@@ -63,6 +70,7 @@ export class Store {
     this.#near = common.rowsMax;
     this.#firstFar = common.rowsMax >>> SEGMENT_BITS;
     this.#frontier = frontier;
+    this.#movesTogether = movesTogether;
     far.keepFar = (k, index) => {
       this.#whole.copy(this.#batch, k * places.stride, this.segment(index), this.offset(index));
       return 0;
@@ -119,14 +127,35 @@ export class Store {
     const slots = this.#slotsFor(states);
     if (slots > common.slotsMax) return false;
     if (this.#frontier && !this.#frontier.makeRoom(states, this.count)) return false;
-    if (slots > memory[common.slots]) {
-      assert(this.#generated.grow(slots) === 1, 'entries of the table lie too far from home');
-    }
+    if (slots > memory[common.slots]) this.#grow(slots);
     while (this.storage === 'exact' && (this.#firstFar + this.#far.length) << SEGMENT_BITS < states) {
       this.#far.push(new Int32Array(new SharedArrayBuffer(SEGMENT * this.words * 4)));
     }
     Atomics.store(this.#control, WORD.room, states);
     return true;
+  }
+
+  /** From its end on, as far as that is worth a meeting, all members move entries: each time those that go beyond all others. */
+  #grow(slots: number): void {
+    const { memory, common } = this.#generated;
+    const old = memory[common.slots];
+    let end = old + TAIL;
+    for (;;) {
+      const begin = Math.ceil((end * old) / slots) + TAIL;
+      if (end - begin < MOVED_LEAST) break;
+      memory.set([slots, begin, end], common.larger);
+      if (!this.#movesTogether(Math.ceil((end - begin) / MOVED_PART))) break;
+      end = begin;
+    }
+    assert(this.#generated.grow(slots, end) === 1, TOO_FAR);
+  }
+
+  /** Moves entries that `#grow` has asked for. */
+  movePart(part: number): void {
+    const { memory, common } = this.#generated;
+    const [, begin, end] = memory.subarray(common.larger, common.larger + 3);
+    const from = begin + part * MOVED_PART;
+    assert(this.#generated.move(from, Math.min(end, from + MOVED_PART)) === 1, TOO_FAR);
   }
 
   /** @returns the segments that a thread lacks which has so many */

@@ -8,14 +8,16 @@
  */
 
 import type { BufferDepth } from '../compiler/link.js';
-import { MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
+import type { Bits } from './bits.js';
+import { JOB, MEMBER_BITS, MEMBERS_MAX, makeShared, OVER, type Shared, WORD } from './control.js';
 import { EdgeLog } from './edge-log.js';
 import { EdgeWriter } from './edges.js';
 import type { Expectation } from './encode.js';
+import type { Roots } from './ending.js';
 import { fail, failureOf } from './failure.js';
 import { Frontier } from './frontier.js';
 import { type Ground, generate, makeGround } from './generate.js';
-import { Member, type Report, takeReport } from './member.js';
+import { Member, type Report, roomOfRoots, takeReport } from './member.js';
 import { type Model, narrowed } from './model.js';
 import { MemorySpill, type Spill } from './spill.js';
 import { type Storage, Store } from './store.js';
@@ -108,7 +110,11 @@ export class Team {
     const { storage, memoryMax, statesMax, spill } = options;
     const waiting = spill ?? new MemorySpill();
     const frontier = storage === 'exact' ? {} : { frontier: new Frontier(generated, words, waiting, memoryMax) };
-    this.store = new Store({ words, storage, control: this.shared.control, generated, ...frontier });
+    const movesTogether = (parts: number): boolean => {
+      if (this.#ready > 0) this.#doTogether(JOB.move, parts);
+      return this.#ready > 0;
+    };
+    this.store = new Store({ words, storage, control: this.shared.control, generated, ...frontier, movesTogether });
     const bytesMax = Math.min(memoryMax / EDGES_SHARE[storage], EDGES_BYTES[storage]);
     this.edges = new EdgeLog({ generated, shared: this.shared, bytesMax, ...(spill && { spill }) });
     const { store, shared } = this;
@@ -178,6 +184,36 @@ export class Team {
       isDone = Atomics.load(this.#control, WORD.cursor) >= end && Atomics.load(this.#control, WORD.paused) === 0;
     }
     return true;
+  }
+
+  /** All members do a job that is not a level, which has so many parts. */
+  #doTogether(job: number, parts: number): void {
+    this.#control[WORD.part] = 0;
+    this.#control[WORD.parts] = parts;
+    this.#control[WORD.job] = job;
+    if (this.#ready > 0) this.#invite();
+    this.owner.help(this.members);
+    this.#awaitAll(() => {});
+    this.#control[WORD.job] = JOB.level;
+  }
+
+  /** The last that is asked: who can reach a state without edges. The table is not needed any more. @throws SpillError */
+  ending(): Bits {
+    return this.edges.ending(this.store.count, this.store.takeTable(), (chunks, _, room) => this.#roots(chunks, room));
+  }
+
+  /** @param room of all members' roots; afterwards they lie there one after the other */
+  #roots(chunks: number, room: Int32Array): Roots {
+    this.#doTogether(JOB.roots, chunks);
+    const roots: Roots = { words: room, count: 0 };
+    for (let number = 0; number < this.members; number++) {
+      const { room: part } = roomOfRoots(this.store, this.members, number);
+      const [count] = part;
+      if (count < 0) return { words: room, count };
+      room.set(part.subarray(1, 1 + count), roots.count);
+      roots.count += count;
+    }
+    return roots;
   }
 
   /** @returns what each has found since it was last asked */
@@ -295,7 +331,8 @@ function takePart(whole: Model, first: Invitation, welcome: Welcome, receive: ()
     // a round that began before it was ready goes without it
     if (round === before || round === OVER || (round & MEMBERS_MAX) <= number) continue;
     for (let next = receive(); next; next = receive()) attach(next);
-    member.work(round & MEMBERS_MAX);
+    if (Atomics.load(control, WORD.job) === JOB.level) member.work(round & MEMBERS_MAX);
+    else member.help(round & MEMBERS_MAX);
     Atomics.sub(control, WORD.atWork, 1);
     Atomics.notify(control, WORD.atWork);
   }
