@@ -9,7 +9,7 @@
  * instructions. Nobody waits for an index before all of his own are published. Entries lie in the order of their tags, more or
  * less, so that the table grows in place, from its end to its beginning.
  */
-import { ASIDE, ASIDE_AT, type Common, ENTRY, type Places, type Storage } from './places.js';
+import { ASIDE, ASIDE_AT, type Common, ENTRY, type Places, type Storage, TAIL } from './places.js';
 
 /** A batch has so many positions at most: low bits of the mark of a claim. */
 export const POSITION_BITS = 10;
@@ -28,7 +28,10 @@ export interface ClaimTexts {
   publish: string;
   /** (slots, end): makes the table as large, where entries from slot `end` on have been moved; gives 0 where that failed */
   grow: string;
-  /** (from, to): moves the entries of these slots, while others move those of others (Common.larger); gives 0 where that failed */
+  /**
+   * (from, to): moves the entries of these slots to the larger table, while others move those of others; gives 0 where that failed.
+   * Nobody else has entries for slots near those between the two of Places.undisputed
+   */
   move: string;
 }
 
@@ -41,7 +44,7 @@ export function claimTexts(p: Places, common: Common, storage: Storage, words: n
     keepOne: keepText(p, common, words, exact),
     publish: publishText(p),
     grow: growText(common, ENTRY[storage]),
-    move: moveText(common, exact),
+    move: moveText(p, common, exact),
   };
 }
 
@@ -260,36 +263,39 @@ return 1;
 }`;
 }
 
-/** They go to slots beyond all that move at the time, so nobody meets an entry that has not moved. */
-function moveText({ larger, table }: Common, exact: boolean): string {
+/**
+ * They go to slots beyond all that move at the time, so nobody meets an entry that has not moved. Where others may put theirs,
+ * slots are claimed.
+ */
+function moveText({ undisputed }: Places, { slots, larger, table }: Common, exact: boolean): string {
   const entry = exact ? ENTRY.exact : ENTRY.fingerprints;
-  const from = `${table} + s * ${entry}`;
-  const claimed = exact
-    ? `there = claim(at, tag, second);
-      if (there === 0) continue L0;`
-    : `there = take(at, tag);
-      if (there === 0) { M[at + 1] = second; M[at + 2] = rest; continue L0; }`;
+  const claimed = exact ? 'claim(at, tag, second)' : 'take(at, tag)';
+  const put = exact ? '' : 'M[at + 1] = second; M[at + 2] = rest;';
   return `(from, to) => {
-let s = to, slots = M[${larger}], first = M[${larger + 2}], home = 0, at = 0, tag = 0, second = 0, rest = 0, there = 0;
+let s = to, low = M[${undisputed}], high = M[${undisputed + 1}], old = M[${slots}], slots = M[${larger}], home = 0, at = 0, last = 0, tag = 0, second = 0, rest = 0, there = 0;
 L0: for (;;) {
   if (s === from) return 1;
   s = s - 1;
-  at = ${from};
+  at = ${table} + s * ${entry};
   tag = M[at];
   if (tag === 0) continue L0;
+  if (s - scaled(tag, old) >= ${TAIL}) return 0;
   second = M[at + 1];
   M[at] = 0;
   M[at + 1] = 0;
   ${exact ? '' : 'rest = M[at + 2]; M[at + 2] = 0;'}
   home = scaled(tag, slots);
-  if (home < first) return 0;
   at = ${table} + home * ${entry};
-  L1: for (;;) {
+  last = at + ${TAIL * entry};
+  B1: { L1: for (;;) {
+    if (at >= last) return 0;
     if (M[at] === 0) {
-      ${claimed}
+      if (home >= low && home < high) { M[at] = tag; M[at + 1] = second; ${exact ? '' : 'M[at + 2] = rest;'} break B1; }
+      there = ${claimed};
+      if (there === 0) { ${put} break B1; }
     }
     at = at + ${entry};
-  }
+  } }
 }
 }`;
 }

@@ -16,6 +16,10 @@ import type { Spill, SpillFile } from './spill.js';
 /** A record: its targets are the words from `first` to `end`. */
 export type Visit = (state: number, words: Int32Array, first: number, end: number) => void;
 
+/** Beyond so many arrays, so many are made at once: what is as large is not filled with zeros, but given by the system as it is touched. */
+const FEW = 1 << 6;
+const SLAB = 160;
+
 export interface EdgeLogOptions {
   generated: Generated;
   shared: Shared;
@@ -36,6 +40,8 @@ export class EdgeLog {
   #file: SpillFile | undefined;
   /** arrays of the pool that no chunk lies in, and chunks that lie in one and were taken when it was last looked at */
   readonly #free: number[] = [];
+  /** arrays that are made and not yet in the pool */
+  #slab: Int32Array[] = [];
   #held: number[] = [];
   #taken = 0;
   /** the first state of a chunk on disk, and its last */
@@ -85,13 +91,22 @@ export class EdgeLog {
     if (this.pool.length + this.#lackingFor(words, members) > this.#arraysMax) this.#relieve();
     for (let lacking = this.#lackingFor(words, members); lacking > 0; lacking--) {
       this.#free.push(this.pool.length);
-      this.pool.push(new Int32Array(new SharedArrayBuffer(CHUNK * 4)));
+      this.pool.push(this.#newArray());
     }
     let room = this.#control[WORD.edgeRoom];
     if (room + this.#free.length > CHUNKS_MAX) return false;
     for (let free = this.#free.pop(); free !== undefined; free = this.#free.pop()) this.#chunks[room++] = free;
     Atomics.store(this.#control, WORD.edgeRoom, room);
     return true;
+  }
+
+  #newArray(): Int32Array {
+    if (this.pool.length < FEW) return new Int32Array(new SharedArrayBuffer(CHUNK * 4));
+    if (this.#slab.length === 0) {
+      const all = new Int32Array(new SharedArrayBuffer(SLAB * CHUNK * 4));
+      this.#slab = Array.from({ length: SLAB }, (_, i) => all.subarray(i * CHUNK, (i + 1) * CHUNK)).reverse();
+    }
+    return this.#slab.pop()!;
   }
 
   /** Writes to disk what nobody adds to any more. */

@@ -51,6 +51,8 @@ export interface Places {
   edges: number;
   /** how many are new */
   freshCount: number;
+  /** the first and the last of the slots that no other member has entries for, while the table grows (Store.movePart) */
+  undisputed: number;
   tables: number;
   /** the successor whose steps are taken alone next, and whether to pause after each; the state before one; tables (collapse.ts) */
   settled: number;
@@ -155,6 +157,7 @@ export function placesOf(
       fresh: take(BATCH),
       claimed: take(BATCH),
       freshCount: take(1),
+      undisputed: take(2),
       pending: take(BATCH),
       recent: take(recentSize(words).entry * recentSize(words).entries),
       recorded: take(1),

@@ -25,8 +25,10 @@ const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 const FIRST_SLOTS = 1 << 12;
 /** Slots whose entries are moved by all members together, at least, and in one part of that. */
-const MOVED_LEAST = 1 << 17;
-const MOVED_PART = 1 << 14;
+const MOVED_LEAST = 1 << 19;
+const MOVED_PART = 1 << 18;
+/** Words of what the system gives at a time. */
+const PAGE = 1 << 10;
 const TOO_FAR = 'entries of the table lie too far from home';
 
 export interface StoreOptions {
@@ -147,15 +149,33 @@ export class Store {
       if (!this.#movesTogether(Math.ceil((end - begin) / MOVED_PART))) break;
       end = begin;
     }
+    this.#touch(Math.min(old, end), Math.min(slots, (end / old) * slots));
     assert(this.#generated.grow(slots, end) === 1, TOO_FAR);
+  }
+
+  /**
+   * Has the system give the pages of these slots. Where one is read before it is written to, the system first shows a page of zeros that
+   * all have in common, and to take that away again interrupts every processor: three times as long.
+   */
+  #touch(from: number, to: number): void {
+    const { memory, common } = this.#generated;
+    const entry = ENTRY[this.storage];
+    const end = common.table + to * entry;
+    for (let at = common.table + Math.floor(from) * entry; at < end; at += PAGE) Atomics.or(memory, at, 0);
   }
 
   /** Moves entries that `#grow` has asked for. */
   movePart(part: number): void {
-    const { memory, common } = this.#generated;
-    const [, begin, end] = memory.subarray(common.larger, common.larger + 3);
+    const { memory, common, places } = this.#generated;
+    const [slots, begin, end] = memory.subarray(common.larger, common.larger + 3);
     const from = begin + part * MOVED_PART;
-    assert(this.#generated.move(from, Math.min(end, from + MOVED_PART)) === 1, TOO_FAR);
+    const to = Math.min(end, from + MOVED_PART);
+    // entries lie less than TAIL from home: now, and then
+    const ratio = slots / memory[common.slots];
+    this.#touch(from * ratio, Math.min(slots, to * ratio));
+    memory[places.undisputed] = Math.ceil(from * ratio) + TAIL;
+    memory[places.undisputed + 1] = Math.floor((to - TAIL) * ratio) - TAIL - 1;
+    assert(this.#generated.move(from, to) === 1, TOO_FAR);
   }
 
   /** @returns the segments that a thread lacks which has so many */
