@@ -170,3 +170,26 @@ describe('and where pages may change places', () => {
     expect(check(modelOf(models, job, options), shared)).toEqual(alone);
   });
 });
+
+describe('and where the table grows under their hands', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'refzero-workers-'));
+  const file = join(folder, 'daxtruncate.ts');
+  writeFileSync(file, scenarioOf('daxtruncate', { NPAGES: 2 }));
+  const job: Job = { scenario: 'daxtruncate', kernel: 'v7.3' };
+  let own: Crew;
+  beforeAll(async () => {
+    own = await Crew.start(2, [file]);
+  });
+  afterAll(async () => {
+    await own.end();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each(['exact', 'fingerprints'] as const)('%s', async (storage) => {
+    const model = modelOf(await openWorkspace([file]), job, PLAIN);
+    const helpers = await own.ready(job, PLAIN);
+    const found = check(model, { storage, isPatient: true, helpers: (known) => helpers.slice(known) });
+    // as Spin: bench/protocols/counts.json
+    expect(found).toMatchObject({ verdict: 'holds', states: 1_474_063, transitions: 6_247_890 });
+  });
+});

@@ -25,8 +25,8 @@ const SEGMENT = 1 << SEGMENT_BITS;
 const MASK = SEGMENT - 1;
 const FIRST_SLOTS = 1 << 12;
 /** Slots whose entries are moved by all members together, at least, and in one part of that. */
-const MOVED_LEAST = 1 << 19;
-const MOVED_PART = 1 << 18;
+const MOVED_LEAST = 1 << 17;
+const MOVED_PART = 1 << 17;
 /** Words of what the system gives at a time. */
 const PAGE = 1 << 10;
 const TOO_FAR = 'entries of the table lie too far from home';
