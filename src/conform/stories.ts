@@ -10,7 +10,7 @@ import { WordInterner } from '../trace/intern.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
-import { FIRST_SEED, SECOND_SEED, Sequence, Sequences } from './sequence.js';
+import { CODES, FIRST_SEED, SECOND_SEED, Sequence, Sequences } from './sequence.js';
 import type { Sites } from './sites.js';
 import type { LivesOf } from './summary.js';
 
@@ -73,7 +73,7 @@ export class Stories {
   private readonly stretches = new Sequences();
   private readonly whole = new Sequence();
   private readonly other = new Sequence();
-  /** by shape, 0 for one not yet met; and a small number for each word */
+  /** by shape, 0 for one not yet met; and a small number for each word, `CODES` before that */
   private readonly words: Int32Array;
   private readonly codes: Int32Array;
   private readonly codeOf = new Map<number, number>();
@@ -91,7 +91,7 @@ export class Stories {
     private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
-    this.codes = new Int32Array(recording.events.shapes.size);
+    this.codes = new Int32Array(recording.events.shapes.size).fill(CODES);
   }
 
   /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
@@ -192,7 +192,9 @@ export class Stories {
     const { stretches, words, codes, sites } = this;
     const { rows, shapes } = this.lives.index;
     stretches.reset();
-    for (let at = from; at < to; at++) {
+    for (let at = from; ; at++) {
+      if (sites.areNone) at = stretches.follow(codes, shapes, at, to);
+      if (at >= to) return;
       if (sites.of(rows[at]) !== 0) stretches.push(this.word(at), -1);
       else stretches.push(words[shapes[at]] || this.learn(at), codes[shapes[at]]);
     }
