@@ -16,12 +16,19 @@ const BUNDLED = ['commander', 'zstddec'];
 /** runs that show what code is needed, of recordings of the package */
 const RUNS = ['5.10-leaks-private.trace.txt.zst', '5.10-leaks-fsdax.dat.xz', '6.12-record.dat.xz'];
 
+/** how records are written on nearly all machines (src/trace/loop-text.ts) */
+const DIALECTS = [
+  { little: true, scaled: false },
+  { little: true, scaled: true },
+];
+
 export async function bundle() {
   rmSync(OUT, { recursive: true, force: true });
   await write({ load: 'dist/app/load.js' }, '[name].cjs');
   const input = Object.fromEntries(Object.entries(STARTED).map(([name, file]) => [name, `dist/${file}.js`]));
   const files = await write(input, '[name]-[hash].cjs');
-  for (const { name, fileName, isEntry } of files) if (isEntry) writeFileSync(`${OUT}/${name}.cjs`, starter(name, fileName));
+  for (const { name, fileName, isEntry } of files)
+    if (isEntry) writeFileSync(`${OUT}/${name}.cjs`, starter(name, fileName));
   chmodSync(`${OUT}/main.cjs`, 0o755);
   keepCode();
 }
@@ -32,7 +39,13 @@ async function write(input, names) {
     input,
     platform: 'node',
     external: (id) => /^[^./]/.test(id) && !BUNDLED.includes(id),
-    plugins: [{ name: 'threads', renderChunk: (code) => code.replace(/\.\/(\w+-worker)\.js/g, './$1.cjs').replace(/^#!.*/, '') }],
+    plugins: [
+      {
+        name: 'threads',
+        renderChunk: (code) => code.replace(/\.\/(\w+-worker)\.js/g, './$1.cjs').replace(/^#!.*/, ''),
+      },
+      { name: 'loop', transform: (code, id) => (id.endsWith('/dist/trace/loop-bytes.js') ? loopBytes() : code) },
+    ],
   });
   const { output } = await whole.write({
     dir: OUT,
@@ -43,6 +56,13 @@ async function write(input, names) {
   });
   await whole.close();
   return output;
+}
+
+/** src/trace/loop-bytes.ts, filled. */
+async function loopBytes() {
+  const { assembled, keyOf } = await import('../dist/trace/loop.js');
+  const bytes = DIALECTS.map((dialect) => [keyOf(dialect), Array.from(assembled(dialect))]);
+  return `export const ASSEMBLED = ${JSON.stringify(Object.fromEntries(bytes))};`;
 }
 
 function licencesOf(modules) {
