@@ -70,10 +70,19 @@ function licencesOf(modules) {
   return used.map((name) => `/* ${name}\n${readFileSync(`node_modules/${name}/LICENSE`, 'utf8')}*/`).join('\n');
 }
 
-const starter = (name, file) => `${name === 'main' ? '#!/usr/bin/env node\n' : ''}// SPDX-License-Identifier: Apache-2.0
-const { load, tune } = require('./load.cjs');
-${name === 'main' ? "tune(process.argv.slice(2).find((arg) => !arg.startsWith('-')));\n" : ''}load(\`\${__dirname}/${file}\`);
-`;
+function starter(name, file) {
+  const licence = '// SPDX-License-Identifier: Apache-2.0';
+  const loads = `load(\`\${__dirname}/${file}\`);`;
+  if (name !== 'main') return [licence, "const { load } = require('./load.cjs');", loads, ''].join('\n');
+  return [
+    '#!/usr/bin/env node',
+    licence,
+    "const { load, tune } = require('./load.cjs');",
+    "tune(process.argv.slice(2).find((arg) => !arg.startsWith('-')));",
+    loads,
+    '',
+  ].join('\n');
+}
 
 /** Each run adds what it needed to what is there. Without code all works, only later. */
 function keepCode() {
