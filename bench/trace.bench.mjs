@@ -15,7 +15,7 @@ import { makerOf } from './trace-make.mjs';
 import { plot } from './trace-plot.mjs';
 
 const RECORDINGS = process.env.REFZERO_RECORDINGS ?? fileURLToPath(new URL('../../shared/recordings', import.meta.url));
-const MAIN = fileURLToPath(new URL('../dist/bin/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/bin/main.cjs', import.meta.url));
 const LARGEST = Number(process.env.TRACE_EVENTS ?? 5e7);
 const SIZES = [1e5, 3e5, 1e6, 3e6, 1e7, 2e7, 5e7].filter((size) => size <= LARGEST);
 const TEXT_EVENTS = Math.min(1e6, LARGEST);

@@ -1,30 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * Builds dist/: the tool as JavaScript; the kernel and the primitives as types; the package's scenarios compiled, so that nobody has
- * to wait for that (src/app/prepared.ts); and in dist/bin the command and its threads in few files, which are read faster than many.
+ * to wait for that (src/app/prepared.ts); and in dist/bin the command and its threads in few files (scripts/bundle.mjs).
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, rmSync } from 'node:fs';
+import { chmodSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { rolldown } from 'rolldown';
+import { bundle } from './bundle.mjs';
 
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '--build', 'tsconfig.json'], { stdio: 'inherit' });
 if (status !== 0) process.exit(status ?? 1);
-rmSync('dist/bin', { recursive: true, force: true });
-const bundle = await rolldown({
-  input: {
-    main: 'dist/cli/main.js',
-    'check-worker': 'dist/app/check-worker.js',
-    'trace-worker': 'dist/app/trace-worker.js',
-  },
-  platform: 'node',
-  // dependencies stay what they are; `#typescript` is one too
-  external: /^[^./]/,
-});
-await bundle.write({ dir: 'dist/bin', format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name].js' });
-await bundle.close();
-for (const main of ['dist/cli/main.js', 'dist/bin/main.js']) chmodSync(main, 0o755);
+chmodSync('dist/cli/main.js', 0o755);
+await bundle();
 const { ownSources } = await import('../dist/app/own-sources.js');
 const { prepare, preparedWorkspace } = await import('../dist/app/prepared.js');
 const { openWorkspace } = await import('../dist/app/workspace.js');

@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 function refzero(args) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, ['dist/bin/main.js', ...args], {
+  const { stdout, stderr, status } = spawnSync(process.execPath, ['dist/bin/main.cjs', ...args], {
     cwd: root,
     encoding: 'utf8',
     maxBuffer: 1 << 28,

@@ -18,7 +18,7 @@ import { type Codecs, finished, Notes, type Recording } from '../src/trace/recor
 import { sourceOf } from '../src/trace/source.js';
 
 const RECORDINGS = fileURLToPath(new URL('../recordings', import.meta.url));
-const MAIN = fileURLToPath(new URL('../dist/bin/main.js', import.meta.url));
+const MAIN = fileURLToPath(new URL('../dist/bin/main.cjs', import.meta.url));
 let codecs: Codecs;
 beforeAll(async () => {
   codecs = await nodeCodecs();

@@ -15,14 +15,15 @@ import type { PageIndex } from './page-index.js';
 import type { Counts } from './rebuild.js';
 
 /** An entry of the table is the next state above what the event does, 0 for what was not met yet, or ODD. */
-const NEXT = 2;
-const DOES = 3;
+const NEXT = 3;
+const DOES = 7;
 const ODD = -1;
-/** all that it does is to begin a life, or to end the one that is open */
+/** all that it does is to begin a life, to end the one that is open, or to freeze the page */
 const OPENS = 1;
 const CLOSES = 2;
+const FREEZES = 3;
 /** lives, findings or facts change otherwise: the walk itself has to do it */
-const TELLS = 3;
+const TELLS = 4;
 /** states begin at 1, so that no entry is 0 */
 const FIRST = 1;
 /** entries at most: a recording with more combinations is walked without */
@@ -76,6 +77,7 @@ export class Automaton {
         const does = entry & DOES;
         if (does === OPENS) walk.open(rows[at]);
         else if (does === CLOSES) walk.close(rows[at], 0);
+        else if (does === FREEZES) walk.frozenAt = rows[at];
         else if (does === TELLS) {
           walk.recall(this.memoryOf[state]);
           walk.event(at, to, facts);
@@ -110,9 +112,9 @@ export class Automaton {
     if (next < 0) return ODD;
     const row = this.index.rows[at];
     let does = TELLS;
-    // which row froze the page is no part of a state
-    if (broken.length === findings && facts.made + facts.gone + facts.underflows === told && walk.frozenAt !== row) {
-      if (lives.length === length && walk.life === life) does = 0;
+    if (broken.length === findings && facts.made + facts.gone + facts.underflows === told) {
+      // which row froze the page is no part of a state
+      if (lives.length === length && walk.life === life) does = walk.frozenAt === row ? FREEZES : 0;
       else if (lives.length === length && lives.end[life] === row && lives.marks[life] === marks) does = CLOSES;
       else if (life < 0 && lives.length === length + 1 && lives.begin[length] === row && walk.life === length)
         does = OPENS;

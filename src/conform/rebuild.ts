@@ -216,19 +216,20 @@ export class Counts {
   /** The count before the first event: from the first returned count, else from what most of the `count=` agree on. */
   private base(result: Rebuilt): number {
     const { from, to } = this;
+    const { shapes, effects } = this.index;
     let sum = 0;
     let best = UNKNOWN;
     let weight = 0;
     for (let at = from; at < to; at++) {
-      const op = this.op(at);
-      const known = this.known(at);
+      const shape = shapes[at];
+      const known = effects.before[shape];
       if (known !== UNKNOWN) {
         result.basis = 'returned';
         return known - sum;
       }
-      if (isStore(op)) break;
-      sum += this.delta(at);
-      const seen = this.evidence(at);
+      if (isStore(effects.op[shape] as Op)) break;
+      sum += effects.delta[shape];
+      const seen = effects.seen[shape];
       if (seen === UNKNOWN) continue;
       // the majority, without counting every candidate (Boyer and Moore)
       if (weight === 0) best = seen - sum;

@@ -64,7 +64,7 @@ export class Sequence {
 /** words that are kept of all sequences at most */
 const KEPT = 1 << 22;
 /** words with a code below this, and sequences with a number below that, need no hashing */
-const CODES = 32;
+export const CODES = 32;
 const DENSE = 1 << 15;
 /** a slot: a sequence, a word, and the sequence that is with the word behind it (0: free) */
 const SLOT = 3;
@@ -97,6 +97,23 @@ export class Sequences {
     const place = code >= 0 && code < CODES ? number * CODES + code : dense.length;
     const known = place < dense.length ? dense[place] : 0;
     this.number = known !== 0 ? known : this.lookUp(number, word, place);
+  }
+
+  /** Pushes the words of `shapes[from, to)`, as far as these steps were gone before. @param codes by shape. @returns where it stands */
+  follow(codes: Int32Array, shapes: Int32Array, from: number, to: number): number {
+    const { dense } = this;
+    let { number } = this;
+    let at = from;
+    for (; at < to; at++) {
+      const code = codes[shapes[at]];
+      const place = number * CODES + code;
+      if (code >= CODES || place >= dense.length || number < 0) break;
+      const next = dense[place];
+      if (next === 0) break;
+      number = next;
+    }
+    this.number = number;
+    return at;
   }
 
   private lookUp(number: number, word: number, place: number): number {

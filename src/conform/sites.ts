@@ -17,6 +17,11 @@ export class Sites {
     this.ofStack = new Int32Array(recording.stacks.size).fill(-1);
   }
 
+  /** Is there no stack at all? */
+  get areNone(): boolean {
+    return this.ofStack.length === 0;
+  }
+
   /** The call path of the event in `row`. */
   of(row: number): number {
     if (row < 0 || this.ofStack.length === 0) return 0;

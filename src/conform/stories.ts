@@ -10,7 +10,7 @@ import { WordInterner } from '../trace/intern.js';
 import type { Recording } from '../trace/recording.js';
 import { LIFE, type LifeColumns } from './lives.js';
 import type { RangeMap } from './ranges.js';
-import { FIRST_SEED, SECOND_SEED, Sequence, Sequences } from './sequence.js';
+import { CODES, FIRST_SEED, SECOND_SEED, Sequence, Sequences } from './sequence.js';
 import type { Sites } from './sites.js';
 import type { LivesOf } from './summary.js';
 
@@ -73,7 +73,7 @@ export class Stories {
   private readonly stretches = new Sequences();
   private readonly whole = new Sequence();
   private readonly other = new Sequence();
-  /** by shape, 0 for one not yet met; and a small number for each word */
+  /** by shape, 0 for one not yet met; and a small number for each word, `CODES` before that */
   private readonly words: Int32Array;
   private readonly codes: Int32Array;
   private readonly codeOf = new Map<number, number>();
@@ -91,7 +91,7 @@ export class Stories {
     private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
-    this.codes = new Int32Array(recording.events.shapes.size);
+    this.codes = new Int32Array(recording.events.shapes.size).fill(CODES);
   }
 
   /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
@@ -103,7 +103,8 @@ export class Stories {
     const key = new Int32Array(5);
     for (let page = 0; page < index.pages.length; page++) {
       if (chosen && chosen[page] === 0) continue;
-      const [signs, at] = this.signs ? [this.signs, 2 * page] : [own, 0];
+      const signs = this.signs ?? own;
+      const at = this.signs ? 2 * page : 0;
       if (!this.signs) this.sign(page, own, 0);
       const count = this.countAtEnd(page);
       key[0] = PAGE_KINDS.indexOf(this.ranges.kindOf(index.pages[page]));
@@ -167,7 +168,8 @@ export class Stories {
   /** The events of the page from position `from` on that are compared as one, to the end of a life or of the page: where they end. */
   private stretchFrom(from: number): number {
     const { end, lastLife } = this;
-    const { rows } = this.lives.index;
+    const { rows, shapes, effects } = this.lives.index;
+    const { op } = effects;
     const ends = this.lives.lives.end;
     while (this.life < lastLife && ends[this.life] < 0) this.life++;
     if (this.life === lastLife) return end;
@@ -178,7 +180,7 @@ export class Stories {
     this.life++;
     // mm_page_free follows the put that ended the life
     do at++;
-    while (at < end && this.op(at) === OP.free);
+    while (at < end && op[shapes[at]] === OP.free);
     return at;
   }
 
@@ -189,9 +191,15 @@ export class Stories {
 
   /** The same as it was met before, as far as it was. */
   private recall(from: number, to: number): void {
+    const { stretches, sites, codes } = this;
+    stretches.reset();
+    const at = sites.areNone ? stretches.follow(codes, this.lives.index.shapes, from, to) : from;
+    if (at < to) this.recallEach(at, to);
+  }
+
+  private recallEach(from: number, to: number): void {
     const { stretches, words, codes, sites } = this;
     const { rows, shapes } = this.lives.index;
-    stretches.reset();
     for (let at = from; at < to; at++) {
       if (sites.of(rows[at]) !== 0) stretches.push(this.word(at), -1);
       else stretches.push(words[shapes[at]] || this.learn(at), codes[shapes[at]]);

@@ -150,14 +150,18 @@ export class LifeSearch {
       if (!isOpen(lives, lives.length - 1, first)) summary.parked++;
       bits[page - from] = factBits(facts);
       summary.pages++;
-      for (const count of PAGE_COUNTS) summary[count] += facts[count];
+      summary.made += facts.made;
+      summary.gone += facts.gone;
+      summary.underflows += facts.underflows;
+      summary.swapped += facts.swapped;
+      summary.late += facts.late;
     }
     return { from, to, lives, broken, facts: bits, firstLife, byKind, skipped };
   }
 }
 
-/** what is counted page by page */
-const PAGE_COUNTS = ['made', 'gone', 'underflows', 'swapped', 'late'] as const;
+/** what is counted page by page, and adds up */
+const PAGE_COUNTS = ['pages', 'parked', 'made', 'gone', 'underflows', 'swapped', 'late'] as const;
 
 /** What was found on all pages, from its parts in the order of the pages. */
 export function summaryOf(
@@ -193,7 +197,7 @@ function joined(parts: readonly LivesPart[], pages: number) {
     for (const [kind, found] of part.byKind) {
       const known = byKind.get(kind);
       if (!known) byKind.set(kind, found);
-      else for (const count of [...PAGE_COUNTS, 'pages', 'parked'] as const) known[count] += found[count];
+      else for (const count of PAGE_COUNTS) known[count] += found[count];
     }
   }
   return { lives, broken, facts, firstLife, byKind, skipped };

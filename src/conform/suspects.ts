@@ -14,7 +14,7 @@ import type { Recording } from '../trace/recording.js';
 import { breaches } from './breaches.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';
-import { type PageState, stateAt } from './page-state.js';
+import { type PageState, stateOf } from './page-state.js';
 import { Sites } from './sites.js';
 import { FACT, type LivesOf } from './summary.js';
 import type { Fault, Reason, Suspicion, Unjudged } from './suspicion.js';
@@ -38,6 +38,8 @@ export class Suspects {
   private readonly tasks: Tasks;
   private readonly end: number;
   private everGiven: Set<number> | undefined;
+  /** by shape, as far as it was asked: pages are many, what they show is not */
+  private readonly states: PageState[] = [];
   /** did a judgement depend on what references of a path usually do? */
   private asked = false;
 
@@ -110,7 +112,7 @@ export class Suspects {
   private judge(page: number, kind: PageKind): Suspicion | Unjudged {
     const last = this.lastRow(page);
     if (last < 0) return 'inUse';
-    const state = stateAt(this.recording, last, this.kernel);
+    const state = this.stateAt(last);
     if (kind !== 'ordinary') return this.device(page, kind, state, last);
     const judged = this.stacks ? this.byTakers(page, state, last) : this.byState(page, state, last);
     return judged === 'inUse' && !this.kernel ? 'kernel' : judged;
@@ -124,6 +126,11 @@ export class Suspects {
       if (op !== OP.alloc && op !== OP.free) return index.rows[at];
     }
     return -1;
+  }
+
+  private stateAt(row: number): PageState {
+    const shape = this.recording.events.shape[row];
+    return (this.states[shape] ??= stateOf(this.recording, shape, this.kernel));
   }
 
   /** Device memory: what its idle count and its mappings do not explain. */
@@ -217,7 +224,7 @@ export class Suspects {
   private wasMappedAtOnce(page: number, begin: number): boolean {
     const { starts, rows } = this.lives.index;
     for (let at = rows.indexOf(begin, starts[page]); at < starts[page + 1]; at++) {
-      const { flags, mapped } = stateAt(this.recording, rows[at], this.kernel);
+      const { flags, mapped } = this.stateAt(rows[at]);
       if (flags?.has('swapbacked')) return (mapped ?? 0) > 0 && !flags.has('swapcache');
     }
     return false;

@@ -3,6 +3,7 @@
 import { Assembler } from '../base/assembler.js';
 import { moduleOf, PAGES_MAX } from '../base/wasm.js';
 import { type SharedMemory, WebAssembly } from '../base/webassembly.js';
+import { ASSEMBLED } from './loop-bytes.js';
 import { AT, FREE_AT, NEVER, PLAN } from './loop-places.js';
 import { type Dialect, loopTexts } from './loop-text.js';
 
@@ -26,17 +27,24 @@ let spare: SharedMemory | undefined;
 
 const modules = new Map<string, object>();
 
-/** Assembled when the first file of this dialect is read. */
+export const keyOf = (dialect: Dialect): string => JSON.stringify(dialect);
+
+/** Made when the first file of this dialect is read. */
 function moduleFor(dialect: Dialect): object {
-  const key = JSON.stringify(dialect);
+  const key = keyOf(dialect);
   const known = modules.get(key);
   if (known) return known;
-  const texts = [...loopTexts(dialect)];
-  const functions = new Map(texts.map(([name], at) => [name, at]));
-  const assembled = texts.map(([name, text]) => ({ ...new Assembler(text, functions).function(), name }));
-  const module = new WebAssembly.Module(moduleOf(assembled, { functions: [], hasTable: false }));
+  const module = new WebAssembly.Module(Uint8Array.from(ASSEMBLED[key] ?? assembled(dialect)));
   modules.set(key, module);
   return module;
+}
+
+/** The bytes of the module. */
+export function assembled(dialect: Dialect): Uint8Array {
+  const texts = [...loopTexts(dialect)];
+  const functions = new Map(texts.map(([name], at) => [name, at]));
+  const parts = texts.map(([name, text]) => ({ ...new Assembler(text, functions).function(), name }));
+  return moduleOf(parts, { functions: [], hasTable: false });
 }
 
 export class Loop {

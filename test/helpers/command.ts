@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const MAIN = join(ROOT, 'dist/bin/main.js');
+const MAIN = join(ROOT, 'dist/bin/main.cjs');
 const LOCK = join(ROOT, 'node_modules/.refzero-build');
 
 export interface Ran {
