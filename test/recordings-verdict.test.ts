@@ -385,6 +385,15 @@ describe('references without stacks, that a batch of the LRU may hold', () => {
     expect(taken(plain, '6.12')).toEqual([['likely', 'takerGone']]);
   });
 
+  test('an interrupt that ends writeback, and gives back one of the two that it took: possible', () => {
+    const rotated = (made: Made) =>
+      drained(made)
+        .get('<idle>-0', 0x100, [])
+        .get('<idle>-0', 0x100, [])
+        .event('<idle>-0', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
+    expect(taken(rotated, '7.3')).toEqual([['possible', 'batch']]);
+  });
+
   test('a get that batches do not make, or that its task gave back: leaked', () => {
     const unless = (made: Made) => drained(made).event('a-1', 'page_ref_mod_unless', 0x100, 'mapcount=0 val=1 ret=1');
     expect(taken(unless, '7.3')).toEqual([['likely', 'takerGone']]);

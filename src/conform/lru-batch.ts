@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
  * References that the LRU's per-CPU batches may hold, where no stack tells (mm/swap.c, in 7.3 mm/folio.c: __folio_batch_add_and_move).
- * A page that is on the LRU is put into one to be activated, deactivated or freed lazily; the batch takes a plain reference and may
+ * A page that is on the LRU is put into one to be activated, deactivated, freed lazily or rotated; the batch takes a plain reference and may
  * keep it for good: an idle CPU does not drain it.
  *
  * Not here: batches of pages that are not on the LRU yet; their flags show that.
@@ -26,7 +26,7 @@ export function mayBeBatched(
   for (let at = from; at < life.to; at++) {
     if (life.isBatched(at)) batched++;
     // a mapping that came and went between two events of the page shows in no count of mappings: one of the gets was its
-    else if (life.gives(at) && !life.isUnmapping(at) && !life.sameTask(at, at - 1)) batched--;
+    else if (batched > 0 && life.gives(at) && !life.isUnmapping(at) && !life.sameTask(at, at - 1)) batched--;
   }
   return batched;
 }
@@ -66,12 +66,13 @@ class Life {
     return (touched && this.sameTask(at, at - 1)) || !this.isGivenBack(at);
   }
 
-  /** Did its task put it, other than by unmapping? */
+  /** Did its task put it, other than by unmapping, after what else it took meanwhile? */
   private isGivenBack(at: number): boolean {
-    for (let later = at + 1; later < this.to; later++) {
-      if (this.gives(later) && this.sameTask(later, at) && !this.isUnmapping(later)) return true;
+    let taken = 1;
+    for (let later = at + 1; later < this.to && taken > 0; later++) {
+      if (this.sameTask(later, at) && !this.isUnmapping(later)) taken += this.delta(later);
     }
-    return false;
+    return taken <= 0;
   }
 
   /** Unmapping drained the batches of its CPU (6.12: mm/mmap.c, exit_mmap; mm/vma.c, unmap_region); in 7.3 it does not. */
@@ -80,7 +81,7 @@ class Life {
     const { events } = this.recording;
     const { rows } = this.index;
     for (let later = at + 1; later < this.to; later++) {
-      const last = this.gives(later) && this.mapped(later) === 0;
+      const last = this.isUnmapping(later) && this.mapped(later) === 0;
       if (last && events.cpu(rows[later]) === events.cpu(rows[at])) return true;
     }
     return false;
