@@ -50,9 +50,18 @@ rec_trace() {
 rec_refzero() {
   name=$1; shift
   [ "$STACK" = 1 ] && how= || how=--no-stacks
-  case $1 in wl) ;; *) set -- /init --workload "$@" ;; esac
+  case $1 in wl | trial) ;; *) set -- /init --workload "$@" ;; esac
   refzero record -f -o "/out/$name.dat" --clock "$CLOCK" $how $RECARGS -- "$@" > "/out/$name.truth" 2> "/out/$name.log"; rc=$?
   cat "/out/$name.log"
+}
+
+# what `perf script` prints
+rec_perf() {
+  name=$1; shift
+  [ "$STACK" = 1 ] && how=-g || how=
+  perf record -q -a $how -m 16M -o /tmp/perf.data $(for e in /sys/kernel/tracing/events/page_ref/*/; do e=${e%/}; echo "-e page_ref:${e##*/}"; done) \
+    -e kmem:mm_page_alloc -e kmem:mm_page_free -- "$@" > "/out/$name.truth" 2> "/out/$name.log"; rc=$?
+  perf script -i /tmp/perf.data > "/out/$name.trace.txt" 2>> "/out/$name.log"
 }
 
 # --- workloads that are more than one program
@@ -70,6 +79,8 @@ dax_mount() {
   mkfs.ext4 -q -F -b 4096 -O ^has_journal -E stride=512,stripe_width=512 /dev/pmem0
   mount -t ext4 -o dax=always /dev/pmem0 /mnt/dax 2>/dev/null || mount -t ext4 -o dax /dev/pmem0 /mnt/dax
 }
+# every leak has files of its own, which stay: from 6.15 on, truncating or removing a file on DAX waits for its pages
+leak_folder() { dax_mount >&2; mkdir -p "/mnt/dax/$1"; echo "/mnt/dax/$1"; }
 fsdax() { wl fsdax /mnt/dax /scratch/o && umount /mnt/dax; }
 hmmmod() { hmm_load; wl private 1; hmm_unload; }
 devdax() {
@@ -88,6 +99,15 @@ p2p() {
   wl p2p "$a" /dev/nvme0n1
 }
 
+# what was leaked before the recording began
+trial_early() {
+  rm -f /tmp/fifo; mkfifo /tmp/fifo
+  trial early /tmp/fifo > /tmp/early.truth & early=$!
+  until grep -q PIN /tmp/early.truth; do sleep 1; done; sleep 1
+  $rec trial-early$sfx trial go /tmp/fifo
+  cat /tmp/early.truth >> /out/trial-early$sfx.truth; wait $early
+}
+
 # what `refzero record` leaves behind, for each way to end; the log is the evidence
 left() {
   cd $T; echo "left: instances=[$(ls instances)] probes=[$(cat kprobe_events)] events=[$(cat set_event)] on=$(cat tracing_on) clock=$(cat trace_clock | grep -o '\[.*\]') buffer=$(cat buffer_size_kb) options=$(cat trace_options | md5sum | cut -c1-8)"; cd /
@@ -99,10 +119,10 @@ began() {
 }
 try() { echo; echo "\$ refzero record $*"; refzero record "$@"; echo "exit $?"; left; }
 record_check() {
-  leak_load; dax_mount
+  leak_load
   echo 1 > $T/tracing_on; echo 1 > $T/events/kmem/mm_page_alloc/enable
   left
-  try -o /tmp/a.dat -- wl fsdax-leak /mnt/dax /scratch/o
+  try -o /tmp/a.dat -- wl fsdax-leak "$(leak_folder 1)" /scratch/o
   try -o /tmp/a.dat -- true
   try -f -o /tmp/a.dat --pid command -- wl anon 1
   try -f -o /tmp/a.dat -- sh -c 'kill -SEGV $$'
@@ -122,21 +142,21 @@ record_check() {
   mkdir -p /small; mount -t tmpfs -o size=60m none /small
   try -f -o /small/a.dat --buffer 256K -- wl anon 8
   umount /small
-  try -f -o /out/substitute.dat --substitute -- wl fsdax-leak /mnt/dax /scratch/o
-  try -f -o /out/device.dat --zone device -e dax -- wl fsdax-leak /mnt/dax /scratch/o
-  try -f -o /out/device.txt --text --zone device -- wl fsdax-leak /mnt/dax /scratch/o
+  try -f -o /out/substitute.dat --substitute -- wl fsdax-leak "$(leak_folder 2)" /scratch/o
+  try -f -o /out/device.dat --zone device -e dax -- wl fsdax-leak "$(leak_folder 3)" /scratch/o
+  try -f -o /out/device.txt --text --zone device -- wl fsdax-leak "$(leak_folder 4)" /scratch/o
   refzero trace /out/device.dat
 }
 
 # the same on a kernel as distributions ship it, without page_ref events
 stock_check() {
   sub="-f --substitute"
-  cat /proc/version; leak_load; dax_mount
+  cat /proc/version; leak_load
   left
   try -o /tmp/none.dat -- true; ls /tmp/none.dat
-  try $sub -o /out/stock.dat -- wl fsdax-leak /mnt/dax /scratch/o
+  try $sub -o /out/stock.dat -- wl fsdax-leak "$(leak_folder 1)" /scratch/o
   refzero trace /out/stock.dat
-  try $sub -o /out/stock.txt --text --zone device -- wl fsdax-leak /mnt/dax /scratch/o
+  try $sub -o /out/stock.txt --text --zone device -- wl fsdax-leak "$(leak_folder 2)" /scratch/o
   refzero trace /out/stock.txt
 }
 
@@ -202,9 +222,17 @@ one() {
     hmm-modload) $rec hmm-modload$sfx hmmmod ;;
     p2pdma) $rec p2pdma$sfx p2p ;;
     leaks) leak_load; $rec leaks$sfx wl leaks 3 ;;
-    leaks-fsdax) leak_load; dax_mount; mkdir -p "/mnt/dax/$V"; $rec leaks-fsdax$sfx wl fsdax-leak "/mnt/dax/$V" /scratch/o ;;
+    leaks-fsdax) leak_load; $rec leaks-fsdax$sfx wl fsdax-leak "$(leak_folder "$V")" /scratch/o ;;
     leaks-private) leak_load; hmm_load; $rec leaks-private$sfx wl private-leak 1 ;;
     large) $rec large$sfx wl large /scratch "$SCALE" ;;
+    trial-leaks) leak_load; $rec trial-leaks$sfx trial leaks /scratch ;;
+    trial-many) leak_load; $rec trial-many$sfx trial many 600 40 ;;
+    trial-held) $rec trial-held$sfx trial held ;;
+    trial-early) leak_load; trial_early ;;
+    trial-fsdax) leak_load; $rec trial-fsdax$sfx trial fsdax "$(leak_folder "$V")" ;;
+    trial-mixed) leak_load; $rec trial-mixed$sfx trial load cow,file,splice /scratch 3 6 ;;
+    # trial-load-NAME+NAME…, or all: see LOADS in trial.c
+    trial-load-*) $rec "$1$sfx" trial load "${1#trial-load-}" /scratch "$SCALE" ;;
     record-check) [ "$V" = stacks ] || record_check > /out/record-check.log 2>&1; rc=$? ;;
     stock-check) [ "$V" = stacks ] || stock_check > /out/stock-check.log 2>&1; rc=$? ;;
     stock-signals) [ "$V" = stacks ] || stock_signals > /out/stock-signals.log 2>&1; rc=$? ;;
@@ -223,6 +251,8 @@ for w in $(cat /proc/cmdline); do case $w in
   klclock=*) CLOCK=${w#klclock=} ;;
   klscale=*) SCALE=${w#klscale=} ;;
   klrec=refzero) rec=rec_refzero ;;
+  klrec=perf) rec=rec_perf ;;
+  klargs=*) RECARGS=$(echo "${w#klargs=}" | tr , ' ') ;;
 esac; done
 for W in $LIST; do for V in $VARS; do
   case $V in stacks) STACK=1 sfx=-stacks ;; *) STACK=0 sfx= ;; esac

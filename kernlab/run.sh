@@ -34,6 +34,8 @@ cat > "$root/etc/mke2fs.conf" <<CONF
 [defaults]
 	base_features = sparse_super,large_file,filetype,resize_inode,dir_index,ext_attr
 [fs_types]
+	small = {
+	}
 	ext4 = {
 		features = extent,huge_file,flex_bg,uninit_bg,dir_nlink,extra_isize,64bit
 	}
@@ -48,6 +50,8 @@ if [ "${REFZERO:-}" = 1 ]; then
 fi
 
 gcc -O1 -Wall -static -pthread -I "$src/lib" -I "$here" -o "$root/bin/wl" "$here/wl.c" -luring
+gcc -O1 -Wall -static -pthread -I "$here" -o "$root/bin/trial" "$here/trial.c" -luring
+[ "${RECORDER:-}" != perf ] || add perf
 # packages of newer releases have it in /usr/lib/modules
 [ -d "$bld/lib" ] || ln -s usr/lib "$bld/lib"
 stock=$(ls "$bld"/boot/vmlinuz-* "$bld"/usr/lib/modules/*/vmlinuz 2> /dev/null || true)
@@ -84,7 +88,7 @@ timeout "${LIMIT:-300}" qemu-system-x86_64 -machine pc -accel tcg,thread=multi -
   -object memory-backend-ram,id=m0,size=${half}M -object memory-backend-ram,id=m1,size=${half}M \
   -numa node,nodeid=0,memdev=m0,cpus=0 -numa node,nodeid=1,memdev=m1,cpus=1 \
   -kernel "$stock" -initrd "$work/initrd.gz" \
-  -append "console=ttyS0 panic=-1 oops=panic memmap=256M!1G memmap=64M!1536M memmap=512M\$2G nvme.use_cmb_sqs=0 kl=$list klrec=${REFZERO:+refzero} $*" \
+  -append "console=ttyS0 panic=-1 oops=panic memmap=256M!1G memmap=64M!1536M memmap=512M\$2G nvme.use_cmb_sqs=0 kl=$list klrec=${RECORDER:-${REFZERO:+refzero}} $*" \
   -drive "file=$work/out.img,if=none,id=d0,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d0 \
   -drive "file=$work/scratch.img,if=none,id=d1,format=raw,cache=unsafe" -device virtio-blk-pci,drive=d1 \
   -drive "file=$work/nvme.img,if=none,id=d2,format=raw,cache=unsafe" -device nvme,serial=kernlab,drive=d2,cmb_size_mb=16 \

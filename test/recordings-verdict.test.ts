@@ -97,7 +97,8 @@ class Made {
     names = 'uptodate|lru|swapbacked',
   ): this {
     const head = `${task.padStart(20)} [000] d..1.     ${this.second}.${String(this.time++).padStart(6, '0')}: `;
-    const flags = name.startsWith('page_ref') ? `flags=${names} mapping=0000000012345678 mt=1 ` : '';
+    const mapping = fields.includes('mapping=') ? '' : 'mapping=0000000012345678 ';
+    const flags = name.startsWith('page_ref') ? `flags=${names} ${mapping}mt=1 ` : '';
     this.lines.push(`${head}${name}: pfn=0x${pfn.toString(16)} ${flags}${fields}`);
     if (stack.length > 0) this.lines.push(`${head}<stack trace>`, ...stack.map((frame) => ` => ${frame}`));
     return this;
@@ -222,6 +223,58 @@ describe('references', () => {
     expect(told(made)).toEqual([]);
   });
 
+  test('of anonymous memory that nothing maps any more, something is left from before: possible, of nobody', () => {
+    const unmapped = (mapping: string, flags?: string) =>
+      new Made()
+        .event(
+          'a-1',
+          'page_ref_mod_and_test',
+          0x100,
+          `count=1 mapcount=-1 mapping=${mapping} val=-1 ret=0`,
+          EXIT,
+          flags,
+        )
+        .idle(1100)
+        .verdict();
+    const { suspects, weaker } = unmapped('ffff888003a46f41');
+    expect(suspects).toEqual([]);
+    expect(weaker).toMatchObject([
+      {
+        confidence: 'possible',
+        pages: [0x100],
+        references: 1,
+        site: null,
+        tasks: [],
+        reasons: ['unmapped', 'takenBefore'],
+      },
+    ]);
+    expect(unmapped('ffff888003a46f40').weaker).toEqual([]);
+    expect(unmapped('ffff888003a46f41', 'uptodate|lru|swapcache').weaker).toEqual([]);
+    expect(unmapped('ffff888003a46f41', 'uptodate|swapbacked').weaker).toEqual([]);
+  });
+
+  test('of a large page of device memory: the driver, and of one that is only mapped nobody', () => {
+    const map = new RangeMap([{ first: 0x1000, last: 0x1fff, kind: 'fsdax' }]);
+    const mapped = () =>
+      new Made().event('a-1', 'page_ref_mod', 0x1000, 'count=1 mapcount=0 val=1', ['insert_pmd', 'dax_fault'], 'head');
+    const fields = 'count=2 mapcount=0 val=1 ret=1';
+    const taken = mapped().event('a-1', 'page_ref_mod_unless', 0x1000, fields, gup('drv_take'), 'head');
+    expect(toldBy(taken.anon('a-1', 0x10).exit('a-1', 0x10, 1).verdict('7.3', map)).accused).toEqual([
+      '0x1000 drv_take',
+    ]);
+    expect(toldBy(mapped().anon('a-1', 0x10).exit('a-1', 0x10, 1).verdict('7.3', map)).accused).toEqual([]);
+  });
+
+  test('of a page that is broken or taken out of use: nobody', () => {
+    const free = () => new Made().anon('a-1', 0x100).exit('a-1', 0x100, 1);
+    const poison = ['page_handle_poison', 'soft_offline_page', '__x64_sys_madvise'];
+    const counted = 'count=1 mapcount=-1 val=1';
+    expect(told(free().event('a-1', 'page_ref_mod', 0x100, counted, [], 'none'))).toEqual(['0x100']);
+    expect(told(free().event('a-1', 'page_ref_mod', 0x100, counted, poison, 'none'))).toEqual([]);
+    expect(told(free().event('a-1', 'page_ref_mod', 0x100, counted, [], 'hwpoison'))).toEqual([]);
+    expect(told(free().event('a-1', 'page_ref_mod', 0x100, counted, [], '0x100000'))).toEqual([]);
+  });
+
   test('events were lost meanwhile: said, and nobody accused', () => {
     const made = new Made().anon('a-1', 0x100).get('a-1', 0x100, gup('drv_take')).lost().exit('a-1', 0x100);
     const { suspects, weaker } = made.verdict();
@@ -312,12 +365,60 @@ describe('references without stacks, mapping hashed', () => {
   });
 });
 
+describe('references without stacks, that a batch of the LRU may hold', () => {
+  /** Anonymous memory: `get` while it is mapped, then unmapped, its task gone. */
+  const taken = (get: (made: Made) => Made, release: string) => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=-1 val=1', [], 'uptodate');
+    made.get('a-1', 0x100, []);
+    get(made).event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1');
+    made.event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=0 ret=1');
+    for (let pfn = 0x200; pfn < 0x220; pfn++) made.event('a-1', 'mm_page_free', pfn, 'order=0');
+    const { suspects, weaker } = made.idle(1100).verdict(release);
+    return [...suspects, ...weaker].map(({ confidence, reasons }) => [confidence, reasons.at(-1)]);
+  };
+  /** The reference of the LRU's first batch given back, so that one is left. */
+  const drained = (made: Made) => made.event('k-9', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
+
+  test('a plain get, as madvise(MADV_FREE) has it done: possible, from 6.13 on', () => {
+    const plain = (made: Made) => drained(made).get('a-1', 0x100, []);
+    expect(taken(plain, '7.3')).toEqual([['possible', 'batch']]);
+    expect(taken(plain, '6.12')).toEqual([['likely', 'takerGone']]);
+  });
+
+  test('an interrupt that ends writeback, and gives back one of the two that it took: possible', () => {
+    const rotated = (made: Made) =>
+      drained(made)
+        .get('<idle>-0', 0x100, [])
+        .get('<idle>-0', 0x100, [])
+        .event('<idle>-0', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
+    expect(taken(rotated, '7.3')).toEqual([['possible', 'batch']]);
+  });
+
+  test('a get that batches do not make, or that its task gave back: leaked', () => {
+    const unless = (made: Made) => drained(made).event('a-1', 'page_ref_mod_unless', 0x100, 'mapcount=0 val=1 ret=1');
+    expect(taken(unless, '7.3')).toEqual([['likely', 'takerGone']]);
+    const twice = (made: Made) =>
+      unless(made).get('a-1', 0x100, []).event('a-1', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
+    expect(taken(twice, '7.3')).toEqual([['likely', 'takerGone']]);
+  });
+});
+
 describe('allocations', () => {
   const ALLOC = ['get_page_from_freelist', 'alloc_pages', 'drv_alloc', 'drv_ioctl', '__x64_sys_ioctl', 'do_syscall_64'];
   const gone = (made: Made) => made.anon('a-1', 0x99).exit('a-1', 0x99, 1);
 
   test('in an ioctl, never used, never freed: its caller', () => {
     expect(told(gone(new Made().set('a-1', 0x100, ALLOC)))).toEqual(['0x100 drv_alloc']);
+  });
+
+  test('mapped by a task for a while: its caller; a page of a file: nobody', () => {
+    const mapped = (mapping: string) => {
+      const made = gone(new Made().set('a-1', 0x100, ALLOC).get('a-1', 0x100, ['vm_insert_page', 'drv_mmap']));
+      const fields = `count=1 mapcount=-1 mapping=${mapping} val=-1 ret=0`;
+      return made.event('a-1', 'page_ref_mod_and_test', 0x100, fields, EXIT, 'dirty');
+    };
+    expect(told(mapped('0000000000000000'))).toEqual(['0x100 drv_alloc']);
+    expect(told(mapped('ffff888003a46f40'))).toEqual([]);
   });
 
   test('while the file may be open, where others are freed, or outside drivers: nobody', () => {

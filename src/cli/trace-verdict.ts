@@ -47,7 +47,8 @@ export function suspectLines(
   const head = hang(`${confidence}: ${headline(suspect)}`, width, 2);
   const lines = head.map(confidence === 'certain' || confidence === 'likely' ? style.bad : style.warn);
   if (path.length > 0) lines.push(...indented(`at ${path.map(clean).join(' < ')}`));
-  lines.push(...indented(`by ${suspect.tasks.map(clean).join(', ')}${ageText(suspect, unit)}`));
+  if (suspect.tasks.length > 0)
+    lines.push(...indented(`by ${suspect.tasks.map(clean).join(', ')}${ageText(suspect, unit)}`));
   const story = suspect.count === 1 ? '' : `${grouped(suspect.count)} pages, same story: `;
   const pages = suspect.pages.map((pfn) => `0x${pfn.toString(16)}`).join(' ');
   lines.push(...indented(`${story || 'page '}${pages}${suspect.count > suspect.pages.length ? ' ...' : ''}`));
@@ -60,7 +61,8 @@ export function headline({ fault, confidence, kind, references, site, count: pag
   const who = site === null ? '' : ` by ${clean(site)}`;
   const what = kind === 'ordinary' ? '' : `${kind} `;
   const many = pages === 1 ? `a ${what}page` : `each of ${grouped(pages)} ${what}pages`;
-  if (confidence === 'possible') return `${many} is still pinned at the end (${grouped(references)} of its count)`;
+  if (confidence === 'possible')
+    return `${many} is still ${fault === 'pin' ? 'pinned' : 'held'} at the end (${grouped(references)} of its count)`;
   switch (fault) {
     case 'below zero':
       return `the count of ${many} was brought to ${references}${who}`;
@@ -87,10 +89,11 @@ export function ageText({ age }: Suspect, unit: 'ns' | 'ticks'): string {
 }
 
 /** Why it is suspected, and what speaks against it. */
-export function whyText({ confidence, reasons, inferred, kind }: Suspect, stacks: boolean): string {
+export function whyText({ confidence, fault, reasons, inferred, kind }: Suspect, stacks: boolean): string {
   const parts = reasons.map((reason) => reasonText(reason, stacks));
   if (inferred) parts.push(`that it is ${kind} memory was inferred`);
-  if (confidence === 'possible') parts.push('but io_uring unpins after its task, and no stack tells whose pin it is');
+  if (confidence === 'possible' && fault === 'pin' && !reasons.includes('takenBefore'))
+    parts.push('but io_uring unpins after its task, and no stack tells whose pin it is');
   return parts.join('; ');
 }
 
@@ -116,6 +119,10 @@ export function reasonText(reason: Reason, stacks: boolean): string {
       return 'nothing taken on this path was ever given back';
     case 'untouched':
       return 'nobody has touched the page since';
+    case 'takenBefore':
+      return 'the reference is older than the recording, so that nothing tells who took it, or whether he gives it back later';
+    case 'batch':
+      return 'but without a stack nothing tells it from the reference of a per-CPU batch of the LRU, which may stay';
     case 'pinnedFast':
       return 'it was pinned by the fast path (+1, +1023), which io_uring, the one that unpins after its task, does not take in this kernel';
     case 'longGone':

@@ -27,6 +27,8 @@ const FAULT_OF: Partial<Record<Invariant, readonly [Fault, Reason]>> = {
 
 /** frames of the end of a memory map (mm/memremap.c) */
 const TEARDOWN = /^(?:memunmap_pages|pageunmap_range|devm_memremap_pages_release|memremap_pages|free_zone_device)/;
+/** frames of mm/memory-failure.c */
+const POISON = /poison|memory_failure|soft_offline/;
 /** doubtful breaches that are looked into, and rows that are looked through for one */
 const LOOKED_INTO = 64;
 const ROWS = 1e6;
@@ -53,6 +55,7 @@ export function breaches(
     const kind = kindOf(index.pages[page]);
     if (!restRule(kind, kernel)) continue;
     if (kind === 'ordinary' && maybeDevice(recording, index.rows[at], kernel, invariant)) continue;
+    if (invariant === 'takenFree' && isPoisoned(recording, index, sites, at, kernel)) continue;
     const doubtful = invariant === 'freedTwice' || invariant === 'baseLost';
     if (doubtful && looked++ >= LOOKED_INTO) continue;
     if (invariant === 'freedTwice' && isPart(recording, index, page, at)) continue;
@@ -116,6 +119,24 @@ function maybeDevice(
   invariant: Invariant,
 ): boolean {
   return stateAt(recording, row, kernel).flags?.has('reserved') ?? invariant === 'takenFree';
+}
+
+/**
+ * A page that is taken out of use for good (mm/memory-failure.c: page_handle_poison): the allocator gives it up, it is marked and
+ * counted once. Where the configuration that decides about the mark's place is not known, any mark without a name may be it.
+ */
+function isPoisoned(
+  recording: Recording,
+  { rows }: PageIndex,
+  sites: Sites,
+  at: number,
+  kernel: KernelVersion | undefined,
+): boolean {
+  if (sites.paths[sites.of(rows[at])].frames.some((frame) => POISON.test(frame))) return true;
+  const flags = stateAt(recording, rows[at], kernel).flags;
+  if (!flags) return false;
+  const before = stateAt(recording, rows[at - 1], kernel).flags;
+  return [...flags].some((flag) => flag === 'hwpoison' || (flag.startsWith('0x') && !before?.has(flag)));
 }
 
 /** Was the page, freed before and freed again at `at`, allocated in between as a part of a larger block? */

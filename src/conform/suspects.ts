@@ -6,7 +6,7 @@
  * caller outside mm. Without stacks the state alone must show it.
  */
 import { isPinnedByTaskAlone, PIN_BIAS, TAKE, type Take } from '../spec/call-paths.js';
-import { unexplained } from '../spec/expected.js';
+import { mappingsCount, unexplained } from '../spec/expected.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
 import { type PageKind, restRule } from '../spec/rest.js';
@@ -14,6 +14,7 @@ import type { Recording } from '../trace/recording.js';
 import { breaches } from './breaches.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';
+import { mayBeBatched } from './lru-batch.js';
 import { type PageState, stateOf } from './page-state.js';
 import { Sites } from './sites.js';
 import { FACT, type LivesOf } from './summary.js';
@@ -28,6 +29,9 @@ const TIMES_LONGER = 4;
 const HOLDERS_NAMED = 8;
 /** whoever unpins after its task has gone has done so by then (ns): io_uring waits for an RCU grace period and a workqueue */
 const LONG_GONE = 1e9;
+
+/** flags of a page that mm itself holds; owner_priv_1 of anonymous memory says that swap does */
+const HELD_BY_MM = ['head', 'owner_priv_1', 'swapcache', 'locked'];
 
 export class Suspects {
   readonly sites: Sites;
@@ -138,6 +142,7 @@ export class Suspects {
     const { counts, index } = this.lives;
     const count = counts.after[index.starts[page + 1] - 1];
     const mapped = state.flags?.has('head') ? undefined : state.mapped;
+    if (this.stacks && mapped === undefined && mappingsCount(kind, this.kernel!)) return this.largeDevice(page, last);
     const extra = count === UNKNOWN ? 0 : unexplained(kind, this.kernel!, count, mapped);
     if (extra <= 0) return 'device';
     const reasons: Reason[] = ['aboveIdle'];
@@ -156,13 +161,27 @@ export class Suspects {
     return this.accuse(page, extra, taken, reasons, last);
   }
 
+  /** A large folio of device memory, with stacks: how often it is mapped nothing tells, but a mapping is not taken by a driver. */
+  private largeDevice(page: number, last: number): Suspicion | Unjudged {
+    this.walk(page, this.kindOf(this.lives.index.pages[page]), true);
+    const { size, rows, amounts } = this.ledger;
+    let references = 0;
+    for (let at = 0; at < size; at++) {
+      const { take, driver } = this.sites.paths[this.sites.of(rows[at])];
+      if (take === TAKE.gup || (take === TAKE.explicit && driver)) references += amounts[at];
+    }
+    if (references === 0) return 'device';
+    const taken = this.newest(references, (take) => take === TAKE.gup || take === TAKE.explicit);
+    return this.accuse(page, references, taken, [], last);
+  }
+
   /** Ordinary memory with stacks: references taken for somebody outside mm. */
   private byTakers(page: number, state: PageState, last: number): Suspicion | Unjudged {
     const large = state.flags?.has('head') ?? false;
     const unmapped = !large && state.mapped === 0;
     this.walk(page, 'ordinary', true);
     const { size, rows, amounts } = this.ledger;
-    if (size === 1 && this.takeAt(0) === TAKE.alloc) return this.allocation(page, rows[0], last);
+    if (size === 1 && this.takeAt(0) === TAKE.alloc) return this.allocation(page, state, rows[0], last);
     let outside = 0;
     let total = 0;
     let drivers = 0;
@@ -173,7 +192,7 @@ export class Suspects {
       outside += amounts[at];
       if (take === TAKE.gup || this.sites.paths[this.sites.of(rows[at])].driver) drivers += amounts[at];
     }
-    if (outside === 0) return 'inUse';
+    if (outside === 0) return this.before(page, state, last) ?? 'inUse';
     // of a page that was in use before, the reference that is left may be the one it had
     const { lives, firstLife } = this.lives;
     const alone = outside === total && lives.begin[firstLife[page + 1] - 1] >= 0;
@@ -185,14 +204,45 @@ export class Suspects {
     return this.accuse(page, outside, taken, unmapped ? ['unmapped'] : [], last);
   }
 
-  /** Allocated by a driver, never used, never freed, and its task is gone: nobody can know of it but the driver. */
-  private allocation(page: number, row: number, last: number): Suspicion | Unjudged {
+  /**
+   * Allocated by a driver, never freed, and its task is gone: nobody can know of it but the driver. Nobody ever used it, or a task
+   * had it in its page table for a while (vm_insert_page).
+   */
+  private allocation(
+    page: number,
+    { mapped, mapping, flags }: PageState,
+    row: number,
+    last: number,
+  ): Suspicion | Unjudged {
     const site = this.sites.of(row);
-    if (row < 0 || row !== last || !this.sites.paths[site].driver || this.sites.paths[site].async) return 'inUse';
+    const untouched = row === last;
+    const wasMapped = mapped === 0 && mapping === false && !flags?.has('head') && !flags?.has('lru');
+    if (row < 0 || !(untouched || wasMapped)) return 'inUse';
+    if (!this.sites.paths[site].driver || this.sites.paths[site].async) return 'inUse';
     if (!this.tasks.exited(this.recording.events.pid(row))) return 'inUse';
     this.asked = true;
     if (this.isGivenBack(site)) return 'inUse';
-    return this.suspicion(page, 1, [row], ['untouched', 'neverGivenBack', 'takerGone'], last, 'allocation');
+    return this.suspicion(
+      page,
+      1,
+      [row],
+      [untouched ? 'untouched' : 'unmapped', 'neverGivenBack', 'takerGone'],
+      last,
+      'allocation',
+    );
+  }
+
+  /**
+   * Anonymous memory that nothing maps any more, held since before the recording: somebody has it, and may have it rightly. On the
+   * LRU and not in the swap cache, so that neither isolation nor swap accounts for it.
+   */
+  private before(page: number, { flags, mapped, anon }: PageState, last: number): Suspicion | undefined {
+    const { lives, counts, index, firstLife } = this.lives;
+    if (lives.begin[firstLife[page + 1] - 1] >= 0) return undefined;
+    if (mapped !== 0 || !anon || !flags?.has('lru') || HELD_BY_MM.some((flag) => flags.has(flag))) return undefined;
+    const count = counts.after[index.starts[page + 1] - 1];
+    if (count === UNKNOWN || this.quiet(last) < QUIET) return undefined;
+    return this.suspicion(page, count, [], ['unmapped', 'takenBefore'], last);
   }
 
   /** Ordinary memory without stacks: anonymous, on the LRU, unmapped, and still counted. */
@@ -202,17 +252,25 @@ export class Suspects {
     const { flags, mapped, anon } = state;
     if (mapped !== 0 || count === UNKNOWN || !flags || flags.has('reserved')) return 'inUse';
     if (flags.has('head')) return 'large';
-    // a page in a per-CPU batch is not on the LRU yet; owner_priv_1 of such a page says that swap holds it
-    if (!flags.has('lru') || flags.has('owner_priv_1') || flags.has('swapcache') || flags.has('locked')) return 'inUse';
+    // a page in a per-CPU batch is not on the LRU yet
+    if (!flags.has('lru') || HELD_BY_MM.some((flag) => flags.has(flag))) return 'inUse';
     const pinned = count >= PIN_BIAS;
     const begin = lives.begin[firstLife[page + 1] - 1];
-    if (!(facts[page] & FACT.returned) || begin < 0) return 'inUse';
+    if (begin < 0) return this.before(page, state, last) ?? 'inUse';
+    if (!(facts[page] & FACT.returned)) return 'inUse';
     if (!pinned && !(anon ?? this.wasMappedAtOnce(page, begin))) return 'inUse';
     if (this.quiet(last) < QUIET) return 'young';
     this.walk(page, 'ordinary', true);
     const taken = this.newest(count, () => true);
     if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
-    return this.suspicion(page, count, taken, ['unmapped', 'takerGone'], last);
+    const batched = !pinned && mayBeBatched(this.recording, index, page, begin, this.kernel) >= count;
+    return this.suspicion(
+      page,
+      count,
+      taken,
+      ['unmapped', 'takerGone', ...(batched ? (['batch'] as const) : [])],
+      last,
+    );
   }
 
   /**
@@ -277,10 +335,11 @@ export class Suspects {
     // io_uring unpins after its task has gone: without a stack a pin may be its, unless something speaks against it
     const bare = fault === 'pin' && !this.stacks;
     const against = bare ? this.notAsync(taken) : undefined;
+    const unsure = (bare && !against) || reasons.some((reason) => reason === 'takenBefore' || reason === 'batch');
     return {
       page,
       fault,
-      confidence: weak ? 'if nothing was lost' : bare && !against ? 'possible' : 'likely',
+      confidence: weak ? 'if nothing was lost' : unsure ? 'possible' : 'likely',
       reasons: against ? [...reasons, against] : reasons,
       references,
       site: this.sites.of(row),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** What a page can be suspected of, why, and how sure that is. */
 
-/** Weakest last. The third is said where events are missing, the last where somebody may give back later; they accuse nobody. */
+/** Weakest last. The third is said where events are missing, the last where somebody may give back later or nobody saw who took; they accuse nobody. */
 export const CONFIDENCES = ['certain', 'likely', 'if nothing was lost', 'possible'] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
@@ -36,6 +36,8 @@ export type Reason =
   | 'neverGivenBack'
   | 'untouched'
   | 'longerThanUsual'
+  | 'takenBefore'
+  | 'batch'
   | 'pinnedFast'
   | 'longGone';
 

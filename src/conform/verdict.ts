@@ -35,7 +35,7 @@ export interface Suspect {
   site: string | null;
   /** its call path, innermost first */
   path: string[];
-  /** tasks that did it, `comm-pid`, at most a few */
+  /** tasks that did it, `comm-pid`, at most a few; none where nobody saw it */
   tasks: string[];
   /** how long the oldest reference is open at the end of the recording, in its unit; null where its taking was not seen */
   age: number | null;
@@ -120,7 +120,8 @@ function tell(
   const path = sites.paths[first.site];
   const tasks = new Set<string>();
   let oldest: number | undefined;
-  for (const { rows, since, fault } of group) {
+  for (const { rows, since, fault, reasons } of group) {
+    if (reasons.includes('takenBefore')) continue;
     const row = isBreach(fault) ? rows[rows.length - 1] : rows[0];
     if (tasks.size < TASKS_SHOWN) tasks.add(`${comms.text(events.comm(row)) || '<...>'}-${events.pid(row)}`);
     if (since !== undefined && (oldest === undefined || since < oldest)) oldest = since;

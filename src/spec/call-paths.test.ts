@@ -36,6 +36,15 @@ test.each([
     TAKE.gup,
   ],
   ['refleak_get_pfn_leak [refleak] < refleak_ioctl [refleak]', 'refleak_get_pfn_leak [refleak]', TAKE.explicit],
+  [
+    'filemap_get_entry < __filemap_get_folio_mpol < pagecache_get_page < drv_find [drv] < drv_ioctl [drv]',
+    'drv_find [drv]',
+    TAKE.explicit,
+  ],
+  ['filemap_get_entry < __filemap_get_folio < drv_find < drv_ioctl < __x64_sys_ioctl', 'drv_find', TAKE.explicit],
+  ['filemap_get_entry < __filemap_get_folio < ext4_block_write < __x64_sys_ioctl', 'filemap_get_entry', TAKE.internal],
+  ['filemap_get_entry < shmem_get_folio_gfp < vfs_read', 'filemap_get_entry', TAKE.internal],
+  ['folio_alloc < __filemap_get_folio < drv_find [drv]', '__filemap_get_folio', TAKE.alloc],
   ['', '', TAKE.unknown],
 ])('%s takes', (text, holder, take) => {
   expect(path(text)).toMatchObject({ holder, take });

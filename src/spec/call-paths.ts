@@ -56,7 +56,10 @@ const BATCH =
 const MAP =
   /^(?:remove_migration_p|copy_page_range|copy_(?:present_)?p.[ed]|copy_huge|copy_nonpresent|do_wp_page|wp_page|finish_fault|do_set_p|set_p.[ed]_range|filemap_map|next_uptodate|filemap_fault|insert_page|insert_p|validate_page_before|vm_insert|vmf_insert|dax_|do_fault|__do_fault|do_(?:read|cow|shared)_fault|do_anonymous|(?:__)?handle_mm_fault|do_swap_page|do_huge_|map_anon|replace_page)/;
 const INTERNAL =
-  /migrat|isolat|reclaim|shrink|split|collapse|khugepaged|compact|truncate|invalidat|writeback|write_begin|pagecache|page_cache|filemap|find_get|find_lock|grab_cache|buffer|bread|swap|shmem|ext4|jbd2|xfs_|iomap|readahead|readpage|read_folio|zone_device|memremap|memmap|pageblock|hugetlb|memory_failure|hwpoison|offline|tlb_|vmalloc|walk_page/;
+  /migrat|isolat|reclaim|shrink|split|collapse|khugepaged|compact|truncate|invalidat|writeback|write_begin|pagecache|page_cache|filemap|find_get|find_lock|grab_cache|buffer|bread|swap|shmem|ext4|jbd2|xfs_|iomap|readahead|readpage|read_folio|zone_device|memremap|memmap|pageblock|hugetlb|memory_failure|poison|offline|tlb_|vmalloc|walk_page/;
+/** finds a page of a file for its caller, who has to put it */
+const LOOKUP =
+  /^(?:_*filemap_get_(?:entry|folio)(?:_|$)|_*find_(?:get|lock)_(?:entry|page)(?:_|$)|pagecache_get_page$|find_or_create_page$|_*read_cache_(?:page|folio)(?:_|$))/;
 const DRAIN =
   /^(?:lru_add_drain|_*lru_cache_add|_*folio_batch|folio_add_lru|pagevec_lru|_*pagevec_|lru_|mlock_|munlock_)/;
 const ZAP =
@@ -84,20 +87,29 @@ export function bareName(frame: string): string {
 export function callPath(frames: readonly string[]): CallPath {
   const names = frames.map(bareName);
   const first = names.findIndex((name) => !ALLOCATOR.test(name) && !GUP.test(name) && !COUNTING.test(name));
-  const wrappers = first < 0 ? names : names.slice(0, first);
-  const holder = first < 0 ? (names[0] ?? '') : names[first];
   const driver = frames.some(
     (frame, at) => / \[[\w-]+\]$/.test(frame) || /^(?:__(?:x64|ia32|arm64|se)_)?sys_ioctl$/.test(names[at]),
   );
+  const at = Math.max(0, driver ? beyondLookup(names, first) : first);
+  const wrappers = first < 0 ? names : names.slice(0, first);
+  const holder = names[at] ?? '';
   return {
     take: takeOf(wrappers, holder, names),
     give: giveOf(holder),
-    holder: first < 0 ? (frames[0] ?? '') : frames[first],
+    holder: frames[at] ?? '',
     frames,
     exiting: names.includes('do_exit') && names.includes('exit_mmap'),
     async: names.some((name) => ASYNC.test(name)),
     driver: driver && !names.some((name) => KEEPS.test(name)),
   };
+}
+
+/** Where a driver looks up the page of a file: the driver, not the page cache, holds it. Returns `first` for all other paths. */
+function beyondLookup(names: readonly string[], first: number): number {
+  if (first < 0 || !LOOKUP.test(names[first]) || names.slice(0, first).some((name) => ALLOCATOR.test(name)))
+    return first;
+  const caller = names.findIndex((name, at) => at > first && !LOOKUP.test(name));
+  return caller >= 0 && !INTERNAL.test(names[caller]) && !MAP.test(names[caller]) ? caller : first;
 }
 
 function takeOf(wrappers: readonly string[], holder: string, names: readonly string[]): Take {

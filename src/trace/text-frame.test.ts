@@ -54,6 +54,19 @@ wl 301/302 [001]    17.800345:    kmem:mm_page_free: page=0xffffea0001040140 pfn
   expect(Array.from(events.time.subarray(0, 3))).toEqual([800309000, 800333000, 800345000]);
 });
 
+test('perf script: what it cannot name in user space is left out too, down to address 0', () => {
+  const { recording, notes } = read(`wl   302 [000]    17.800309:    page_ref:page_ref_mod: ${FIELDS}
+\tffffffff811a0d20 try_grab_page+0x48 ([kernel.kallsyms])
+\tffffffffa0000740 [unknown] ([unknown])
+\t  7375746174732f [unknown] ([unknown])
+\t               0 [unknown] ([unknown])
+
+  a page, in the words of a mail
+`);
+  expect(stacksOf(recording)).toEqual([['try_grab_page', '[unknown]']]);
+  expect(notes.list.map(({ message }) => message)).toEqual([expect.stringContaining('a page, in the words')]);
+});
+
 test('quoted in a mail, twice, with words of the quoting before it', () => {
   const lines = [
     '              wl-302     [000] d..1.    17.800309: page_ref_mod: ',

@@ -57,8 +57,12 @@ export class FrameLine {
     if (bytes[from] !== TAB && bytes[from] !== SPACE) return undefined;
     const match = PERF.exec(asciiOf(bytes, from, Math.min(to, from + 600)));
     if (!match) return undefined;
-    const [, before, name, object] = match;
+    const [, before, address, name, object] = match;
+    // a word or two of prose, indented
+    if (object === undefined && address.length < SHORTEST) return undefined;
     if (object !== undefined && !/^\[[^[\]]+\]/.test(object)) return 'user';
+    // what perf cannot name is the kernel's where its address is: in the upper half
+    if (object === '[unknown]' && address.length < 16) return 'user';
     this.from = from + before.length;
     this.to = this.from + name.length;
     const module = /^\[([\w-]+)\]/.exec(object ?? '')?.[1];
@@ -67,7 +71,9 @@ export class FrameLine {
   }
 }
 
-const PERF = /^(\s+[0-9a-f]{4,16} )([^\s+]{1,500})(?:\+0x[0-9a-f]+)?(?:\s+\(([^()]*)\))?\s*$/;
+/** digits of an address behind which perf names no object */
+const SHORTEST = 4;
+const PERF = /^(\s+([0-9a-f]{1,16}) )([^\s+]{1,500})(?:\+0x[0-9a-f]+)?(?:\s+\(([^()]*)\))?\s*$/;
 
 function skip(bytes: Uint8Array, from: number, to: number): number {
   let at = from;
