@@ -4,7 +4,7 @@
  * of its modes. Runs are interleaved, so that a busy machine slows all alike; numbers are medians.
  *
  * Who visits every state must count as many states and transitions as Spin, or the race ends with an error.
- * `REFZERO_BENCH_STATES=7e7` (default 10^7) bounds how many states a size has; `REFZERO_BENCH_SMALL=1` is a trial: one run of
+ * `REFZERO_BENCH_STATES=9e7` (default 10^7) bounds how many states a size has; `REFZERO_BENCH_SMALL=1` is a trial: one run of
  * each size up to 10^5.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * Loads the files of dist/bin (scripts/build.mjs), which are CommonJS: each with the code that V8 made of it when the package was
+ * Loads the files of dist/bin (scripts/bundle.mjs), which are CommonJS: each with the code that V8 made of it when the package was
  * built, where there is that, so that nothing is parsed and compiled again. V8 itself refuses code of another version or of other
  * flags, and then compiles as ever; the name of a file is of its content, so that code of another text is never found.
  *
