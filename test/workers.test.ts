@@ -126,6 +126,23 @@ describe('three threads find what one finds', () => {
   });
 });
 
+/** A protocol in a file, and a crew that knows it for as long as the tests around last. */
+function protocol(scenario: string, text: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'refzero-workers-'));
+  const file = join(folder, `${scenario}.ts`);
+  writeFileSync(file, text);
+  const job: Job = { scenario, kernel: 'v7.3' };
+  let own: Crew;
+  beforeAll(async () => {
+    own = await Crew.start(2, [file]);
+  });
+  afterAll(async () => {
+    await own.end();
+    rmSync(folder, { recursive: true });
+  });
+  return { file, job, ready: (options: JobOptions) => own.ready(job, options) };
+}
+
 describe('and where pages may change places', () => {
   /** The allocator takes any page that is free, not the lowest. */
   const ANY = `function lowest_free(): int {
@@ -138,23 +155,10 @@ describe('and where pages may change places', () => {
 }
 `;
   const SHARED = 'zone.count[0] > 1 || zone.count[1] > 1 || zone.count[2] > 1';
-  const folder = mkdtempSync(join(tmpdir(), 'refzero-workers-'));
-  const file = join(folder, 'refcount.ts');
-  writeFileSync(
-    file,
-    scenarioOf('refcount', { NPAGES: 3, NTHREADS: 3 })
-      .replace(/function lowest_free\(\)[\s\S]*?\n\}\n/, ANY)
-      .replace('zone.count[0] > 1', SHARED),
-  );
-  const job: Job = { scenario: 'refcount', kernel: 'v7.3' };
-  let own: Crew;
-  beforeAll(async () => {
-    own = await Crew.start(2, [file]);
-  });
-  afterAll(async () => {
-    await own.end();
-    rmSync(folder, { recursive: true });
-  });
+  const text = scenarioOf('refcount', { NPAGES: 3, NTHREADS: 3 })
+    .replace(/function lowest_free\(\)[\s\S]*?\n\}\n/, ANY)
+    .replace('zone.count[0] > 1', SHARED);
+  const { file, job, ready } = protocol('refcount', text);
 
   it.each([
     ['sorted', { with: [], without: [] }, true],
@@ -163,7 +167,7 @@ describe('and where pages may change places', () => {
     const models = await openWorkspace([file]);
     const model = modelOf(models, job, options);
     expect(model.symmetry.pages.map(({ classes }) => classes)).toEqual(isSorted ? [[[0, 1, 2]]] : []);
-    const helpers = await own.ready(job, options);
+    const helpers = await ready(options);
     const alone = check(model);
     expect(alone.states).toBe(isSorted ? 281 : 7702);
     const shared = { meetFrom: 1, isPatient: true, helpers: (known: number) => helpers.slice(known) };
@@ -172,22 +176,11 @@ describe('and where pages may change places', () => {
 });
 
 describe('and where the table grows under their hands', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'refzero-workers-'));
-  const file = join(folder, 'daxtruncate.ts');
-  writeFileSync(file, scenarioOf('daxtruncate', { NPAGES: 2 }));
-  const job: Job = { scenario: 'daxtruncate', kernel: 'v7.3' };
-  let own: Crew;
-  beforeAll(async () => {
-    own = await Crew.start(2, [file]);
-  });
-  afterAll(async () => {
-    await own.end();
-    rmSync(folder, { recursive: true });
-  });
+  const { file, job, ready } = protocol('daxtruncate', scenarioOf('daxtruncate', { NPAGES: 2 }));
 
   it.each(['exact', 'fingerprints'] as const)('%s', async (storage) => {
     const model = modelOf(await openWorkspace([file]), job, PLAIN);
-    const helpers = await own.ready(job, PLAIN);
+    const helpers = await ready(PLAIN);
     const found = check(model, { storage, isPatient: true, helpers: (known) => helpers.slice(known) });
     // as Spin: bench/protocols/counts.json
     expect(found).toMatchObject({ verdict: 'holds', states: 1_474_063, transitions: 6_247_890 });

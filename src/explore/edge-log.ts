@@ -219,14 +219,10 @@ export class EdgeLog {
    * @returns those from which a state without edges can be reached
    * @throws SpillError
    */
-  ending(
-    states: number,
-    room: Int32Array,
-    inMemory: (chunks: number, next: Int32Array, room: Int32Array) => Roots,
-  ): Bits {
+  ending(states: number, room: Int32Array, inMemory: (chunks: number, rest: Int32Array) => Roots): Bits {
     const chunks = this.#control[WORD.edgeChunks];
     const rootsOf = (next: Int32Array, rest: Int32Array): Roots => {
-      const roots = inMemory(chunks, next, rest);
+      const roots = inMemory(chunks, rest);
       for (let chunk = 0; chunk < chunks; chunk++) {
         if (this.#chunks[chunk] === ON_DISK) addRoots(this.#load(chunk), next, roots);
       }

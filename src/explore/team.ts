@@ -199,7 +199,7 @@ export class Team {
 
   /** The last that is asked: who can reach a state without edges. The table is not needed any more. @throws SpillError */
   ending(): Bits {
-    return this.edges.ending(this.store.count, this.store.takeTable(), (chunks, _, room) => this.#roots(chunks, room));
+    return this.edges.ending(this.store.count, this.store.takeTable(), (chunks, room) => this.#roots(chunks, room));
   }
 
   /** @param room of all members' roots; afterwards they lie there one after the other */
