@@ -41,9 +41,11 @@ function tryLock(): boolean {
 }
 
 function isStale(): boolean {
-  const made = statSync(join(ROOT, 'dist/tool.tsbuildinfo'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = readdirSync(join(ROOT, 'src'), { recursive: true, encoding: 'utf8' });
-  return sources.some((name) => statSync(join(ROOT, 'src', name)).mtimeMs > made);
+  const made = statSync(MAIN, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+  return ['src', 'scripts'].some((folder) => {
+    const files = readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' });
+    return files.some((name) => statSync(join(ROOT, folder, name)).mtimeMs > made);
+  });
 }
 
 /** @param args what stands after `refzero` */
