@@ -12,15 +12,25 @@
 #include <linux/uaccess.h>
 #include "refleak.h"
 
-static noinline long refleak_get_user_leak(struct refleak_cmd *c)
+/* part of who calls it: no stack shows it */
+static __always_inline long refleak_get(struct refleak_cmd *c, unsigned int flags, struct page **p)
 {
-	struct page *p;
-	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, FOLL_WRITE, &p);
+	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, flags, p);
 
 	if (n != 1)
 		return n < 0 ? n : -EFAULT;
-	c->pfn = page_to_pfn(compound_head(p));
-	c->refcount_before = page_ref_count(p) - 1;
+	c->pfn = page_to_pfn(compound_head(*p));
+	c->refcount_before = page_ref_count(*p) - 1;
+	return 0;
+}
+
+static noinline long refleak_get_user_leak(struct refleak_cmd *c)
+{
+	struct page *p;
+	long error = refleak_get(c, FOLL_WRITE, &p);
+
+	if (error)
+		return error;
 	get_page(p);		/* LEAK: never put */
 	put_page(p);		/* drops the one of get_user_pages_fast */
 	c->refcount = page_ref_count(p);
@@ -30,12 +40,10 @@ static noinline long refleak_get_user_leak(struct refleak_cmd *c)
 static noinline long refleak_control(struct refleak_cmd *c)
 {
 	struct page *p;
-	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, FOLL_WRITE, &p);
+	long error = refleak_get(c, FOLL_WRITE, &p);
 
-	if (n != 1)
-		return n < 0 ? n : -EFAULT;
-	c->pfn = page_to_pfn(compound_head(p));
-	c->refcount_before = page_ref_count(p) - 1;
+	if (error)
+		return error;
 	get_page(p);
 	put_page(p);
 	put_page(p);
@@ -154,12 +162,10 @@ static noinline long refleak_sometimes(struct refleak_cmd *c)
 {
 	struct page *p;
 	bool forget = c->pfn;
-	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, 0, &p);
+	long error = refleak_get(c, 0, &p);
 
-	if (n != 1)
-		return n < 0 ? n : -EFAULT;
-	c->pfn = page_to_pfn(compound_head(p));
-	c->refcount_before = page_ref_count(p) - 1;
+	if (error)
+		return error;
 	if (!forget)
 		put_page(p);	/* else LEAK */
 	c->refcount = page_ref_count(p);
@@ -197,12 +203,10 @@ static noinline void refleak_stash(struct page *p)
 static noinline long refleak_remember(struct refleak_cmd *c)
 {
 	struct page *p;
-	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, FOLL_WRITE, &p);
+	long error = refleak_get(c, FOLL_WRITE, &p);
 
-	if (n != 1)
-		return n < 0 ? n : -EFAULT;
-	c->pfn = page_to_pfn(compound_head(p));
-	c->refcount_before = page_ref_count(p) - 1;
+	if (error)
+		return error;
 	refleak_stash(p);
 	put_page(p);
 	c->refcount = page_ref_count(p);
@@ -249,12 +253,10 @@ static noinline void refleak_worker(struct work_struct *work)
 static noinline long refleak_by_worker(struct refleak_cmd *c)
 {
 	struct refleak_work w;
-	long n = get_user_pages_fast(c->addr & PAGE_MASK, 1, FOLL_WRITE, &w.page);
+	long error = refleak_get(c, FOLL_WRITE, &w.page);
 
-	if (n != 1)
-		return n < 0 ? n : -EFAULT;
-	c->pfn = page_to_pfn(compound_head(w.page));
-	c->refcount_before = page_ref_count(w.page) - 1;
+	if (error)
+		return error;
 	INIT_WORK_ONSTACK(&w.work, refleak_worker);
 	schedule_work(&w.work);
 	flush_work(&w.work);
