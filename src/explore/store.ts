@@ -155,13 +155,14 @@ export class Store {
 
   /**
    * Has the system give the pages of these slots. Where one is read before it is written to, the system first shows a page of zeros that
-   * all have in common, and to take that away again interrupts every processor: three times as long.
+   * all have in common, and to take that away again interrupts every processor: three times as long. V8's Atomics.or and Atomics.add
+   * read first; only this writes at once.
    */
   #touch(from: number, to: number): void {
     const { memory, common } = this.#generated;
     const entry = ENTRY[this.storage];
     const end = common.table + to * entry;
-    for (let at = common.table + Math.floor(from) * entry; at < end; at += PAGE) Atomics.or(memory, at, 0);
+    for (let at = common.table + Math.floor(from) * entry; at < end; at += PAGE) Atomics.compareExchange(memory, at, 0, 0);
   }
 
   /** Moves entries that `#grow` has asked for. */
