@@ -60,8 +60,10 @@ export interface Generated extends Functions {
   far: Far;
   /** generates the step of a slot and those after it */
   generate(slot: number): void;
-  /** generates the steps that another member has */
-  generateAs(member: number): void;
+  /** generates the steps of these slots at once, as far as that has not been done */
+  generateAll(slots: readonly number[]): void;
+  /** the slots of the steps that a member has generated */
+  slotsOf(member: number): number[];
 }
 
 /** What a search shares between its members. */
@@ -139,7 +141,7 @@ interface StepParts {
 }
 
 /** Generates steps when they are asked for. */
-function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAs'> {
+function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAll' | 'slotsOf'> {
   const { model, options, addresses, given, memory, places, firsts } = parts;
   const { tasks } = model.linked;
   const isLacking = (slot: number): boolean => memory[places.slots + slot] === 0;
@@ -155,15 +157,16 @@ function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAs'> {
     const rest = Array.from({ length: firsts[task] + tasks[task].points.length - slot }, (_, i) => slot + i);
     instantiate(rest.filter(isLacking).slice(0, AT_ONCE).map(stepIn), given);
   };
-  const generateAs = (other: number): void => {
-    const theirs = placesOf(model.linked, model.encoding, other, reducedOf(model)).slots;
-    const steps = tasks.reduce((sum, { points }) => sum + points.length, 1);
-    const lacking = [...memory.subarray(theirs, theirs + steps).keys()].filter(
-      (slot) => memory[theirs + slot] !== 0 && isLacking(slot),
-    );
-    instantiate(lacking.map(stepIn), given);
+  const generateAll = (slots: readonly number[]): void => {
+    const lacking = slots.filter(isLacking);
+    if (lacking.length > 0) instantiate(lacking.map(stepIn), given);
   };
-  return { generate, generateAs };
+  const slotsOf = (member: number): number[] => {
+    const { slots } = placesOf(model.linked, model.encoding, member, reducedOf(model));
+    const steps = tasks.reduce((sum, { points }) => sum + points.length, 1);
+    return [...memory.subarray(slots, slots + steps).keys()].filter((slot) => memory[slots + slot] !== 0);
+  };
+  return { generate, generateAll, slotsOf };
 }
 
 function reducedOf({ collapse, canonical }: Model): Reduced {

@@ -36,7 +36,7 @@ export function searchNarrowly(model: Model, options: SearchOptions): { result: 
   let result = search(packed, { ...anew, ...(resume && { resume }) });
   for (let attempts = 0; result.expectation; attempts++) {
     packed = narrowed(model, attempts > PATIENCE ? ALL : result.expectation);
-    result = search(packed, anew);
+    result = search(packed, { ...anew, ...(result.steps && { steps: result.steps }) });
   }
   model.code.hits.set(packed.code.hits.subarray(0, model.code.hits.length));
   return { result, model: packed };

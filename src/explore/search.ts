@@ -59,6 +59,8 @@ export interface SearchOptions {
   meetFrom?: number;
   /** whether the search waits for helpers to get ready; else it goes on without them for so long */
   isPatient?: boolean;
+  /** what an earlier search of the same model with other states has said */
+  steps?: readonly number[];
   /** from so many states on the search ends to begin anew with smaller ones, if they can be (narrow.ts); never if absent */
   narrowFrom?: number;
   /** but only where the level that was found last is such a part of all: then many more will come. Or where memory is scarce */
@@ -68,6 +70,8 @@ export interface SearchOptions {
 export interface SearchResult {
   /** nothing is said yet: the search is to begin anew, with states that have room for these values */
   expectation?: Expectation;
+  /** with it: which steps there are to generate (Generated.slotsOf) */
+  steps?: number[];
   found?: Found;
   /** from the first state to the finding */
   moves: Move[];
@@ -133,7 +137,7 @@ class Search {
 
   /** @param before what one that is over has handed over */
   constructor(model: Model, options: SearchOptions, before?: Ground) {
-    const { storage = 'exact', spill, helpers, meetFrom, isPatient } = options;
+    const { storage = 'exact', spill, helpers, meetFrom, isPatient, steps } = options;
     this.#model = model;
     this.#options = options;
     this.#statesMax = options.statesMax ?? Number.POSITIVE_INFINITY;
@@ -146,6 +150,7 @@ class Search {
       ...(helpers && { helpers }),
       ...(meetFrom !== undefined && { meetFrom }),
       ...(isPatient && { isPatient }),
+      ...(steps && { steps }),
     };
     this.#team = new Team(model, teamOptions, before);
     this.#store = this.#team.store;
@@ -186,7 +191,7 @@ class Search {
       this.#finding = this.#onDisk(() => firstWithoutEnd(this.#team, this.#levels));
     }
     return {
-      ...(this.#expectation && { expectation: this.#expectation }),
+      ...(this.#expectation && { expectation: this.#expectation, steps: this.#team.steps }),
       ...(this.#finding && { found: this.#finding.found }),
       moves: this.#finding ? this.#movesTo(this.#finding) : [],
       ...(this.#stopped && { stopped: this.#stopped }),

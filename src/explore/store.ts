@@ -162,7 +162,8 @@ export class Store {
     const { memory, common } = this.#generated;
     const entry = ENTRY[this.storage];
     const end = common.table + to * entry;
-    for (let at = common.table + Math.floor(from) * entry; at < end; at += PAGE) Atomics.compareExchange(memory, at, 0, 0);
+    for (let at = common.table + Math.floor(from) * entry; at < end; at += PAGE)
+      Atomics.compareExchange(memory, at, 0, 0);
   }
 
   /** Moves entries that `#grow` has asked for. */

@@ -16,7 +16,7 @@ import type { Expectation } from './encode.js';
 import type { Roots } from './ending.js';
 import { fail, failureOf } from './failure.js';
 import { Frontier } from './frontier.js';
-import { type Ground, generate, makeGround } from './generate.js';
+import { type Generated, type Ground, generate, makeGround } from './generate.js';
 import { Member, type Report, roomOfRoots, takeReport } from './member.js';
 import { type Model, narrowed } from './model.js';
 import { MemorySpill, type Spill } from './spill.js';
@@ -61,6 +61,8 @@ export interface TeamOptions {
   meetFrom?: number;
   /** whether the owner waits for helpers to get ready; else it goes on without them for so long */
   isPatient?: boolean;
+  /** slots of steps that an earlier search of the same model has needed: so will this one, which helpers may get ready for */
+  steps?: readonly number[];
 }
 
 /** What the owner does between the blocks and rounds of a level. */
@@ -93,6 +95,7 @@ export class Team {
   readonly owner: Member;
   readonly #control: Int32Array;
   readonly #ground: Ground;
+  readonly #generated: Generated;
   readonly #options: TeamOptions;
   readonly #model: Model;
   readonly #helpers: Invited[] = [];
@@ -122,6 +125,15 @@ export class Team {
     this.#control = this.shared.control;
     this.#options = options;
     this.#model = model;
+    this.#generated = generated;
+    if (!options.steps) return;
+    generated.generateAll(options.steps);
+    this.#welcome();
+  }
+
+  /** Slots of the steps that this search has needed so far. */
+  get steps(): number[] {
+    return this.#generated.slotsOf(0);
   }
 
   /** How many work on the larger levels. */
@@ -320,7 +332,7 @@ function takePart(whole: Model, first: Invitation, welcome: Welcome, receive: ()
   };
   attach(first);
   // what the search has needed so far is generated while the others go on
-  generated.generateAs(0);
+  generated.generateAll(generated.slotsOf(0));
   let round = Atomics.load(control, WORD.round);
   Atomics.store(shared.ready, number, 1);
   Atomics.notify(shared.ready, number);
