@@ -113,18 +113,39 @@ function rumur(name, symmetry) {
 
 /** The search alone, in a process of its own: what it takes is measured around it. */
 function refzero(name, options) {
-  return (folder, { protocol, sizes }) => {
-    const file = join(folder, `${protocol}.ts`);
-    writeFileSync(file, scenarioOf(protocol, sizes));
-    const args = [here('search.mjs'), file, JSON.stringify(options)];
+  return (folder, race) => {
+    const args = argumentsOf(folder, race, options);
     const run = () => JSON.parse(execFileSync(process.execPath, args, { encoding: 'utf8', maxBuffer: 2 ** 28 }));
+    return { name, run };
+  };
+}
+
+function argumentsOf(folder, { protocol, sizes }, options) {
+  const file = join(folder, `${protocol}.ts`);
+  writeFileSync(file, scenarioOf(protocol, sizes));
+  return [here('search.mjs'), file, JSON.stringify(options)];
+}
+
+/** Two such searches side by side, which share nothing but the machine. What is measured is the mean of the two. */
+function refzeroTwice(name, options) {
+  return (folder, race) => {
+    const command = [process.execPath, ...argumentsOf(folder, race, options)];
+    const script = '"$@" > one.json & "$@" > other.json; wait';
+    const run = () => {
+      execFileSync('sh', ['-c', script, 'sh', ...command], { cwd: folder });
+      const [one, other] = ['one', 'other'].map((each) =>
+        JSON.parse(readFileSync(join(folder, `${each}.json`), 'utf8')),
+      );
+      const mean = (key) => (one[key] + other[key]) / 2;
+      return { ...one, build: mean('build'), wall: mean('wall'), cpu: mean('cpu'), rss: mean('rss') };
+    };
     return { name, run };
   };
 }
 
 /**
  * name -> how a racer is made of a folder and a race; `isExact`: it visits every state, so that its counts are Spin's.
- * `isFor`: the protocols that it knows; `from`, `upTo`: the states that it is worth.
+ * `isFor`: the protocols that it knows; `from`, `upTo`: the states that it is worth. `isAside`: it is about the machine, not drawn.
  */
 export const racers = [
   ...(isThere.spin
@@ -150,6 +171,13 @@ export const racers = [
     isExact: true,
     from: 1e6,
     make: refzero('refzero, 2 workers', { noReductions: true, threads: 2 }),
+  },
+  {
+    name: 'refzero, two at once',
+    isExact: true,
+    isAside: true,
+    from: 1e6,
+    make: refzeroTwice('refzero, two at once', { noReductions: true }),
   },
   {
     name: 'refzero, fingerprints',
