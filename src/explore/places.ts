@@ -99,7 +99,7 @@ const BESIDE = 32;
 const LEAST_BYTES = 1 << 24;
 /** Of a store of fingerprints: rows of a window at least, and bytes of both windows that a state is reckoned to take. */
 export const WINDOW_LEAST = 1 << 14;
-export const WINDOW_BYTES = 1;
+export const WINDOW_BYTES = 0.25;
 
 const LINE = 16;
 const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
