@@ -12,7 +12,7 @@ import type { SignTables } from '../conform/page-signs.js';
 import type { PortionLives, Portions } from '../conform/portions.js';
 import type { PfnRange } from '../conform/ranges.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
-import type { EventKind, Tally } from '../trace/columns.js';
+import type { EventKind } from '../trace/columns.js';
 import type { Adopted, ColumnData, SliceData } from '../trace/join.js';
 import type { Loss, Recording } from '../trace/recording.js';
 import type { Whos } from '../trace/shapes.js';
@@ -22,8 +22,8 @@ import type { Slice } from '../trace/slices.js';
 export interface Jobs {
   /** read a slice, and keep it until it is joined */
   read: [{ path: string; buffer: string | undefined; slice: Slice }, SliceData];
-  /** write the rows of that slice where all rows are, and count them */
-  join: [JoinJob, Tally];
+  /** write the rows of that slice where all rows are */
+  join: [JoinJob, undefined];
   /** gather what rows say of their pages: `PageSigns.contents` */
   signs: [Share & { tables: SignTables; pages: number }, Int16Array];
   /** the index: count rows, then place them */

@@ -38,8 +38,8 @@ const WORTH = 64 << 20;
 const LEAST = 64 << 10;
 /** bytes that a thread reads while another one starts */
 const AHEAD = 64 << 20;
-/** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
-const EARLY = 0.3;
+/** of the rows of the second slice, which this thread writes */
+const EARLY = 0.5;
 const POLL_MS = 50;
 
 /** A slice that another thread read. */
@@ -95,23 +95,24 @@ export class Team {
       for (const { data, adopted } of slices) rowsInto(data, columns, adopted, 0, data.length);
       return reader.recording();
     }
-    return reader.recording(await this.join(reader, slices));
+    await this.join(reader, slices);
+    return reader.recording();
   }
 
-  /** Writes the rows of all slices; each member those of its own, this thread counts meanwhile. */
-  private async join({ events, tables }: DatReader, slices: readonly Adoption[]) {
+  /** Writes the rows of all slices; each member those of its own, but for some of the first that this thread writes. */
+  private async join({ events, tables }: DatReader, slices: readonly Adoption[]): Promise<void> {
     const columns = events.contents();
     const shapes = { words: tables.shapes.words, size: tables.shapes.size };
     const whos = tables.whos.contents();
     const kinds = tables.kinds.map(({ name, has }) => ({ name, has }));
     const [first] = slices;
     const early = Math.floor(first.data.length * EARLY);
-    const counted = this.askEach('join', (at) => {
+    const joined = this.askEach('join', (at) => {
       const { data, adopted } = slices[at];
       return { adopted, columns, shapes, whos, kinds, from: at === 0 ? early : 0, to: data.length };
     });
     rowsInto(first.data, columns, first.adopted, 0, early);
-    return [events.counted(0, first.adopted.base + early), ...(await Promise.all(counted))];
+    await Promise.all(joined);
   }
 
   /** What all rows say of their pages, by the threads that read the recording, if there were any. */

@@ -172,6 +172,7 @@ export class Decoder {
     const stacks = words[AT.stacked] === 0 ? undefined : part(ROW.stack);
     const times = doubles.subarray(ROW.time / 2, ROW.time / 2 + rows);
     events.append(times, part(ROW.page), part(ROW.shape), part(ROW.who), stacks);
+    void events.tally;
     stacks?.fill(0);
     words[AT.row] = words[AT.stacked] = 0;
     words[AT.base] = events.length;

@@ -3,7 +3,7 @@
  * trace.dat to columns: opens the file, chooses the ring buffer, merges the CPUs by time (ties by CPU number, as the kernel's
  * own `trace` file does) and decodes each record once, straight into its row.
  */
-import { Columns, type Tally } from './columns.js';
+import { Columns } from './columns.js';
 import { CpuStream, type Origin } from './cpu-stream.js';
 import { openDat } from './dat.js';
 import type { CpuArea, DatBuffer, DatFile } from './dat-parts.js';
@@ -143,6 +143,7 @@ export class DatReader {
     const stacks = tables.stacks.table.contents();
     return {
       ...events.contents(),
+      tally: events.tally,
       shapes: tables.shapes.words.slice(0, tables.shapes.size * SHAPE_WORDS),
       whos: tables.whos.contents(),
       pfns: tables.pages.pfn.slice(0, tables.pages.size),
@@ -179,13 +180,12 @@ export class DatReader {
     return found.adopted;
   }
 
-  /** What was read. @param tallies of all rows, where threads have counted them */
-  recording(tallies?: readonly Tally[]): Recording {
+  /** What was read. */
+  recording(): Recording {
     const { file, decoder, events, usable, seams, buffer } = this;
     decoder.finish();
     events.trim();
     for (const { row, stack } of this.late) events.setStack(row, stack);
-    if (tallies) events.addTallies(tallies, this.late.length);
     for (const { cpu, missedAfter, lastRow } of this.stopped ? [] : seams) {
       if (missedAfter !== 0) this.addLoss({ cpu, after: lastRow, before: events.length, events: missedAfter });
     }
@@ -309,7 +309,8 @@ function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
     if (!entry) byCpu.set(cpu, (entry = { cpu, read: 0, overrun: -1, dropped: -1 }));
     return entry;
   };
-  for (const [who, rows] of events.tally.perWho.entries()) at(events.whos.cpu[who]).read += rows;
+  const { perWho } = events.tally;
+  for (let who = 0; who < events.whos.size; who++) at(events.whos.cpu[who]).read += perWho[who];
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];
     if (cpu === undefined) continue;
