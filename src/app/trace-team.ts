@@ -15,6 +15,7 @@ import { livesOfPortions, portionsOf } from '../conform/portions.js';
 import type { RangeMap } from '../conform/ranges.js';
 import { Counts } from '../conform/rebuild.js';
 import { Sites } from '../conform/sites.js';
+import { joinGroups, type StoryGroup } from '../conform/stories.js';
 import { type LivesOf, summaryOf } from '../conform/summary.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { type Adopted, rowsInto, type SliceData } from '../trace/join.js';
@@ -27,10 +28,10 @@ export interface TeamOptions extends ReadOptions {
   interrupted?: () => boolean;
 }
 
-/** Lives, and the signs of all stories, where these were asked. */
+/** Lives, and all pages by story, where that could be shared. */
 export interface TeamLives {
   lives: LivesOf;
-  signs: Int32Array | undefined;
+  stories: StoryGroup[] | undefined;
 }
 
 /** bytes of events that are worth a thread's start, where nobody asked for it, and where somebody did */
@@ -148,13 +149,12 @@ export class Team {
     const sites = stories ? new Sites(recording) : undefined;
     const found = livesOfPortions(recording, index, counts, ranges, kernel, portions, sites);
     for (const answer of asked) found.push(...(await answer));
+    // it was the last: that they end takes a while, too
+    this.end();
     found.sort((a, b) => a.part.from - b.part.from);
     const parts = found.map(({ part }) => part);
     const lives = summaryOf(recording, index, counts, parts);
-    if (!stories) return { lives, signs: undefined };
-    const signs = new Int32Array(2 * index.pages.length);
-    for (const portion of found) signs.set(portion.signs ?? [], 2 * portion.part.from);
-    return { lives, signs };
+    return { lives, stories: stories ? joinGroups(found.map((portion) => portion.stories ?? [])) : undefined };
   }
 
   /** As `indexPages`. */
