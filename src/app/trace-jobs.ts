@@ -70,14 +70,22 @@ export type Answer<Name extends JobName> = Jobs[Name][1];
 /** One other thread. */
 export class Member {
   private readonly worker = new Worker(new URL('./trace-worker.js', import.meta.url));
+  /** it has loaded its code */
+  readonly ready = this.answer<void>();
 
   ask<Name extends JobName>(name: Name, asked: Asked<Name>): Promise<Answer<Name>> {
-    const answer = new Promise<Answer<Name>>((resolve, reject) => {
+    const answer = this.answer<Answer<Name>>();
+    this.worker.postMessage({ name, asked });
+    return answer;
+  }
+
+  /** What it says next. */
+  private answer<T>(): Promise<T> {
+    const answer = new Promise<T>((resolve, reject) => {
       this.worker.removeAllListeners();
       this.worker.once('message', resolve);
       this.worker.once('error', reject);
       this.worker.once('exit', () => reject(new InternalError('a thread of the trace ended early')));
-      this.worker.postMessage({ name, asked });
     });
     // it may be given up before anybody waits for it
     answer.catch(() => {});

@@ -37,8 +37,8 @@ export interface TeamLives {
 /** bytes of events that are worth a thread's start, where nobody asked for it, and where somebody did */
 const WORTH = 64 << 20;
 const LEAST = 64 << 10;
-/** bytes that a thread reads while another one starts */
-const AHEAD = 64 << 20;
+/** fewer are not worth it to share what is left */
+const SCRAP = 16 << 20;
 /** of the rows of the second slice, which this thread writes */
 const EARLY = 0.5;
 const POLL_MS = 50;
@@ -71,12 +71,14 @@ export class Team {
     const reader = DatReader.open(source, codecs, new Notes(), options);
     if (!reader) return undefined;
     const threads = this.worth(reader.size);
-    const [own, ...others] = (threads > 1 && reader.slices(sharesOf(reader.size, threads))) || [];
-    if (own === undefined) return undefined;
+    if (threads < 2) return undefined;
     reader.events.shared = true;
-    this.members = others.map(() => new Member());
-    const results = this.askEach('read', (at) => ({ path, buffer: options.buffer, slice: others[at] }));
-    await run(reader.read(own));
+    this.members = Array.from({ length: threads - 1 }, () => new Member());
+    const results = await this.readAll(path, reader, options, run);
+    if (results.length === 0) {
+      this.end();
+      return reader.recording();
+    }
     const slices: Adoption[] = [];
     for (const result of results) {
       const data = reader.isStopped ? undefined : await unlessInterrupted(result, options);
@@ -98,6 +100,35 @@ export class Team {
     }
     await this.join(reader, slices);
     return reader.recording();
+  }
+
+  /**
+   * This thread reads; as soon as the others are there, what is left is cut into slices for all. Returns what the others are going to
+   * have read: nothing where they came too late, or where it cannot be cut.
+   */
+  private async readAll(
+    path: string,
+    reader: DatReader,
+    { buffer }: TeamOptions,
+    run: (reading: Reading<void>) => Promise<void>,
+  ): Promise<Promise<SliceData>[]> {
+    const ready = Promise.all(this.members.map((member) => member.ready));
+    let results: Promise<SliceData>[] = [];
+    let over = false;
+    const share = () => {
+      const shares = sharesOf(reader.share, this.members.length + 1);
+      if (over || reader.size * shares[1] < (this.threads === undefined ? SCRAP : 0)) return;
+      const [, ...others] = reader.slices(shares) ?? [];
+      if (others.length === 0 || !reader.endAt(others[0])) return;
+      results = this.askEach('read', (at) => ({ path, buffer, slice: others[at] }));
+    };
+    // who cannot come is not needed
+    void ready.then(share, () => {});
+    // who asks for threads gets them, however short the reading is
+    if (reader.size < WORTH) await ready;
+    await run(reader.read());
+    over = true;
+    return results;
   }
 
   /** Writes the rows of all slices; each member those of its own, but for some of the first that this thread writes. */
@@ -186,11 +217,10 @@ export class Team {
   }
 }
 
-/** The first thread reads while the others start. */
-function sharesOf(size: number, threads: number): number[] {
-  const ahead = Math.min(AHEAD, size / 2) / size;
-  const share = (1 - ahead) / threads;
-  return Array.from({ length: threads }, (_, at) => (at === 0 ? share + ahead : share));
+/** What is left is shared equally; the first thread has `done` of the whole. */
+function sharesOf(done: number, threads: number): number[] {
+  const share = (1 - done) / threads;
+  return Array.from({ length: threads }, (_, at) => (at === 0 ? done + share : share));
 }
 
 const sharedOf = ({ pages, starts, rows, shapes }: PageIndex) => ({ pages, starts, rows, shapes });

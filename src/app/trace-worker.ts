@@ -48,6 +48,7 @@ const DO: { [Name in JobName]: (asked: Asked<Name>) => Answer<Name> | Promise<An
   lives,
 };
 
+port.postMessage(undefined);
 port.on('message', async ({ name, asked }: { name: JobName; asked: never }) => port.postMessage(await DO[name](asked)));
 
 async function read({ path, buffer, slice: part }: Asked<'read'>): Promise<SliceData> {

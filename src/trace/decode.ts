@@ -154,6 +154,15 @@ export class Decoder {
     this.lately.end();
   }
 
+  /** The merge that is under way is to end before the time `until`; false where it is beyond that. */
+  endAt(until: number): boolean {
+    const { words, doubles } = this.loop;
+    const due = doubles[(words[AT.heap] + STREAM.due) / 2];
+    if (words[AT.heapSize] === 0 || due >= until || this.events.tally.last >= until) return false;
+    doubles[AT.until / 2] = until;
+    return true;
+  }
+
   /** No more is read. */
   private giveUp(): void {
     const { words } = this.loop;
