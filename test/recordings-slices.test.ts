@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
+// @ts-expect-error: of the benchmarks, JavaScript
+import { makerOf } from '../bench/trace-make.mjs';
 import { nodeCodecs, unpackContainer } from '../src/app/trace-unpack.js';
 import { indexPages } from '../src/conform/page-index.js';
 import { RangeMap } from '../src/conform/ranges.js';
@@ -15,6 +17,7 @@ import { parseKernelVersion } from '../src/spec/kernel-version.js';
 import { rowsInto } from '../src/trace/join.js';
 import { DatReader } from '../src/trace/read-dat.js';
 import { type Codecs, finished, Notes, type Recording } from '../src/trace/recording.js';
+import type { Slice } from '../src/trace/slices.js';
 import { sourceOf } from '../src/trace/source.js';
 
 const RECORDINGS = fileURLToPath(new URL('../recordings', import.meta.url));
@@ -44,8 +47,13 @@ function inSlices(bytes: Uint8Array, shares: readonly number[]): Recording | und
   const slices = first.slices(shares);
   if (!slices) return undefined;
   finished(first.read(slices[0]));
+  return withOthers(first, others, slices.slice(1));
+}
+
+/** What the first has read, and what others read behind it, each its slice. */
+function withOthers(first: DatReader, others: readonly DatReader[], slices: readonly Slice[]): Recording | undefined {
   for (const [at, reader] of others.entries()) {
-    finished(reader.read(slices[at + 1]));
+    finished(reader.read(slices[at]));
     const slice = structuredClone(reader.data());
     const adopted = first.adopt(slice);
     if (!adopted) return undefined;
@@ -93,6 +101,33 @@ describe.each(['6.12-record.dat.xz', '5.10-leaks-fsdax.dat.xz', '7.3-fsdax.dat.x
       expect(all(sliced as Recording)).toEqual(all(whole(bytes)));
     },
   );
+});
+
+test('what is left is cut while it is being read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'refzero-cut-'));
+  try {
+    writeFileSync(join(folder, 'once.dat'), await load('5.10-leaks-fsdax.dat.xz'));
+    const maker = await makerOf(join(folder, 'once.dat'));
+    maker.write(join(folder, 'often.dat'), 40);
+    const bytes = new Uint8Array(readFileSync(join(folder, 'often.dat')));
+    const reader = open(bytes);
+    const reading = reader.read();
+    expect(reading.next().done).toBe(false);
+    const done = reader.share;
+    expect(done).toBeGreaterThan(0.1);
+    const [, late] = reader.slices([(1 + done) / 2, (1 - done) / 2]) ?? [];
+    const [, early] = reader.slices([done / 2, 1 - done / 2]) ?? [];
+    expect(reader.endAt(early)).toBe(false);
+    expect(reader.endAt(late)).toBe(true);
+    finished(reading);
+    const alone = whole(bytes);
+    expect(reader.events.length).toBeLessThan(alone.events.length);
+    const together = withOthers(reader, [open(bytes)], [late]);
+    expect(together).toBeDefined();
+    expect(all(together as Recording)).toEqual(all(alone));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('a damaged page is not glossed over: the slices do not fit, or they say what one reading says', async () => {

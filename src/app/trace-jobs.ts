@@ -12,7 +12,7 @@ import type { SignTables } from '../conform/page-signs.js';
 import type { PortionLives, Portions } from '../conform/portions.js';
 import type { PfnRange } from '../conform/ranges.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
-import type { EventKind, Tally } from '../trace/columns.js';
+import type { EventKind } from '../trace/columns.js';
 import type { Adopted, ColumnData, SliceData } from '../trace/join.js';
 import type { Loss, Recording } from '../trace/recording.js';
 import type { Whos } from '../trace/shapes.js';
@@ -22,8 +22,8 @@ import type { Slice } from '../trace/slices.js';
 export interface Jobs {
   /** read a slice, and keep it until it is joined */
   read: [{ path: string; buffer: string | undefined; slice: Slice }, SliceData];
-  /** write the rows of that slice where all rows are, and count them */
-  join: [JoinJob, Tally];
+  /** write the rows of that slice where all rows are */
+  join: [JoinJob, undefined];
   /** gather what rows say of their pages: `PageSigns.contents` */
   signs: [Share & { tables: SignTables; pages: number }, Int16Array];
   /** the index: count rows, then place them */
@@ -70,14 +70,22 @@ export type Answer<Name extends JobName> = Jobs[Name][1];
 /** One other thread. */
 export class Member {
   private readonly worker = new Worker(new URL('./trace-worker.js', import.meta.url));
+  /** it has loaded its code */
+  readonly ready = this.answer<void>();
 
   ask<Name extends JobName>(name: Name, asked: Asked<Name>): Promise<Answer<Name>> {
-    const answer = new Promise<Answer<Name>>((resolve, reject) => {
+    const answer = this.answer<Answer<Name>>();
+    this.worker.postMessage({ name, asked });
+    return answer;
+  }
+
+  /** What it says next. */
+  private answer<T>(): Promise<T> {
+    const answer = new Promise<T>((resolve, reject) => {
       this.worker.removeAllListeners();
       this.worker.once('message', resolve);
       this.worker.once('error', reject);
       this.worker.once('exit', () => reject(new InternalError('a thread of the trace ended early')));
-      this.worker.postMessage({ name, asked });
     });
     // it may be given up before anybody waits for it
     answer.catch(() => {});

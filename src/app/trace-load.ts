@@ -85,14 +85,14 @@ async function fromFile(path: string, source: Source, options: LoadOptions): Pro
   return together ?? run(recordingSteps(source, codecs, options), options);
 }
 
-/** Runs a reading; somebody who may interrupt it is listened to between its steps. */
-async function run<T>(reading: Reading<T>, { interrupted }: LoadOptions): Promise<T> {
-  if (!interrupted) return finished(reading);
+/** Runs a reading; somebody who may interrupt it, or help, is listened to between its steps. */
+async function run<T>(reading: Reading<T>, { interrupted, team }: LoadOptions): Promise<T> {
+  if (!interrupted && !team) return finished(reading);
   for (let stop = false; ; ) {
     const { done, value } = reading.next(stop);
     if (done) return value;
     await setImmediate();
-    stop = interrupted();
+    stop = interrupted?.() === true;
   }
 }
 

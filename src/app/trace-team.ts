@@ -15,6 +15,7 @@ import { livesOfPortions, portionsOf } from '../conform/portions.js';
 import type { RangeMap } from '../conform/ranges.js';
 import { Counts } from '../conform/rebuild.js';
 import { Sites } from '../conform/sites.js';
+import { joinGroups, type StoryGroup } from '../conform/stories.js';
 import { type LivesOf, summaryOf } from '../conform/summary.js';
 import type { KernelVersion } from '../spec/kernel-version.js';
 import { type Adopted, rowsInto, type SliceData } from '../trace/join.js';
@@ -27,19 +28,19 @@ export interface TeamOptions extends ReadOptions {
   interrupted?: () => boolean;
 }
 
-/** Lives, and the signs of all stories, where these were asked. */
+/** Lives, and all pages by story, where that could be shared. */
 export interface TeamLives {
   lives: LivesOf;
-  signs: Int32Array | undefined;
+  stories: StoryGroup[] | undefined;
 }
 
 /** bytes of events that are worth a thread's start, where nobody asked for it, and where somebody did */
 const WORTH = 64 << 20;
 const LEAST = 64 << 10;
-/** bytes that a thread reads while another one starts */
-const AHEAD = 64 << 20;
-/** of the rows of the second slice, which this thread writes: it counts those of the first meanwhile */
-const EARLY = 0.3;
+/** fewer are not worth it to share what is left */
+const SCRAP = 16 << 20;
+/** of the rows of the second slice, which this thread writes */
+const EARLY = 0.5;
 const POLL_MS = 50;
 
 /** A slice that another thread read. */
@@ -70,12 +71,14 @@ export class Team {
     const reader = DatReader.open(source, codecs, new Notes(), options);
     if (!reader) return undefined;
     const threads = this.worth(reader.size);
-    const [own, ...others] = (threads > 1 && reader.slices(sharesOf(reader.size, threads))) || [];
-    if (own === undefined) return undefined;
+    if (threads < 2) return undefined;
     reader.events.shared = true;
-    this.members = others.map(() => new Member());
-    const results = this.askEach('read', (at) => ({ path, buffer: options.buffer, slice: others[at] }));
-    await run(reader.read(own));
+    this.members = Array.from({ length: threads - 1 }, () => new Member());
+    const results = await this.readAll(path, reader, options, run);
+    if (results.length === 0) {
+      this.end();
+      return reader.recording();
+    }
     const slices: Adoption[] = [];
     for (const result of results) {
       const data = reader.isStopped ? undefined : await unlessInterrupted(result, options);
@@ -95,23 +98,53 @@ export class Team {
       for (const { data, adopted } of slices) rowsInto(data, columns, adopted, 0, data.length);
       return reader.recording();
     }
-    return reader.recording(await this.join(reader, slices));
+    await this.join(reader, slices);
+    return reader.recording();
   }
 
-  /** Writes the rows of all slices; each member those of its own, this thread counts meanwhile. */
-  private async join({ events, tables }: DatReader, slices: readonly Adoption[]) {
+  /**
+   * This thread reads; as soon as the others are there, what is left is cut into slices for all. Returns what the others are going to
+   * have read: nothing where they came too late, or where it cannot be cut.
+   */
+  private async readAll(
+    path: string,
+    reader: DatReader,
+    { buffer }: TeamOptions,
+    run: (reading: Reading<void>) => Promise<void>,
+  ): Promise<Promise<SliceData>[]> {
+    const ready = Promise.all(this.members.map((member) => member.ready));
+    let results: Promise<SliceData>[] = [];
+    let over = false;
+    const share = () => {
+      const shares = sharesOf(reader.share, this.members.length + 1);
+      if (over || reader.size * shares[1] < (this.threads === undefined ? SCRAP : 0)) return;
+      const [, ...others] = reader.slices(shares) ?? [];
+      if (others.length === 0 || !reader.endAt(others[0])) return;
+      results = this.askEach('read', (at) => ({ path, buffer, slice: others[at] }));
+    };
+    // who cannot come is not needed
+    void ready.then(share, () => {});
+    // who asks for threads gets them, however short the reading is
+    if (reader.size < WORTH) await ready;
+    await run(reader.read());
+    over = true;
+    return results;
+  }
+
+  /** Writes the rows of all slices; each member those of its own, but for some of the first that this thread writes. */
+  private async join({ events, tables }: DatReader, slices: readonly Adoption[]): Promise<void> {
     const columns = events.contents();
     const shapes = { words: tables.shapes.words, size: tables.shapes.size };
     const whos = tables.whos.contents();
     const kinds = tables.kinds.map(({ name, has }) => ({ name, has }));
     const [first] = slices;
     const early = Math.floor(first.data.length * EARLY);
-    const counted = this.askEach('join', (at) => {
+    const joined = this.askEach('join', (at) => {
       const { data, adopted } = slices[at];
       return { adopted, columns, shapes, whos, kinds, from: at === 0 ? early : 0, to: data.length };
     });
     rowsInto(first.data, columns, first.adopted, 0, early);
-    return [events.counted(0, first.adopted.base + early), ...(await Promise.all(counted))];
+    await Promise.all(joined);
   }
 
   /** What all rows say of their pages, by the threads that read the recording, if there were any. */
@@ -147,13 +180,12 @@ export class Team {
     const sites = stories ? new Sites(recording) : undefined;
     const found = livesOfPortions(recording, index, counts, ranges, kernel, portions, sites);
     for (const answer of asked) found.push(...(await answer));
+    // it was the last: that they end takes a while, too
+    this.end();
     found.sort((a, b) => a.part.from - b.part.from);
     const parts = found.map(({ part }) => part);
     const lives = summaryOf(recording, index, counts, parts);
-    if (!stories) return { lives, signs: undefined };
-    const signs = new Int32Array(2 * index.pages.length);
-    for (const portion of found) signs.set(portion.signs ?? [], 2 * portion.part.from);
-    return { lives, signs };
+    return { lives, stories: stories ? joinGroups(found.map((portion) => portion.stories ?? [])) : undefined };
   }
 
   /** As `indexPages`. */
@@ -185,11 +217,10 @@ export class Team {
   }
 }
 
-/** The first thread reads while the others start. */
-function sharesOf(size: number, threads: number): number[] {
-  const ahead = Math.min(AHEAD, size / 2) / size;
-  const share = (1 - ahead) / threads;
-  return Array.from({ length: threads }, (_, at) => (at === 0 ? share + ahead : share));
+/** What is left is shared equally; the first thread has `done` of the whole. */
+function sharesOf(done: number, threads: number): number[] {
+  const share = (1 - done) / threads;
+  return Array.from({ length: threads }, (_, at) => (at === 0 ? done + share : share));
 }
 
 const sharedOf = ({ pages, starts, rows, shapes }: PageIndex) => ({ pages, starts, rows, shapes });

@@ -210,7 +210,10 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): 
     trust: lives.trust,
     pages: lives.kinds,
     verdict: judge(recording, lives, ranges, kernel, selection?.chosen),
-    stories: new Stories(recording, lives, ranges, sites, found?.signs).group(selection?.chosen),
+    stories: new Stories(recording, lives, ranges, sites).group(
+      selection?.chosen,
+      selection ? undefined : found?.stories,
+    ),
     narrowed: selection ? narrowedOf(trace, lives, sites, selection) : null,
     diagnostics,
   };

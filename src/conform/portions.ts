@@ -10,7 +10,7 @@ import type { PageIndex } from './page-index.js';
 import type { RangeMap } from './ranges.js';
 import { beginsPortion, type Counts } from './rebuild.js';
 import type { Sites } from './sites.js';
-import { Stories } from './stories.js';
+import { Stories, type StoryGroup } from './stories.js';
 import { LifeSearch, type LivesPart } from './summary.js';
 
 /** Portions of the pages (rebuild.ts), and the next that nobody has taken, in memory that threads share. */
@@ -20,10 +20,10 @@ export interface Portions {
   next: Int32Array;
 }
 
-/** One portion; `signs` of its pages as `Stories.signsOf` gives them, where these are wanted. */
+/** One portion, and its pages by story, where that is wanted. */
 export interface PortionLives {
   part: LivesPart;
-  signs: Int32Array | undefined;
+  stories: StoryGroup[] | undefined;
 }
 
 export function portionsOf(index: PageIndex): Portions {
@@ -52,6 +52,6 @@ export function livesOfPortions(
     if (portion + 1 >= begins.length) return found;
     const [from, to] = [begins[portion], begins[portion + 1]];
     const part = search.part(from, to);
-    found.push({ part, signs: stories?.signsOf(from, to, part) });
+    found.push({ part, stories: stories?.groupsOf(from, to, part) });
   }
 }

@@ -47,7 +47,10 @@ export interface Story {
 const FIRST_SHOWN = 8;
 const STEPS_SHOWN = 12;
 
-interface Group {
+/** Pages of one story. */
+export interface StoryGroup {
+  /** equal for pages of one story alone: kind, count at the end, two hashes */
+  key: Int32Array;
   page: number;
   pages: number[];
   count: number;
@@ -87,47 +90,55 @@ export class Stories {
     private lives: Lived,
     private readonly ranges: RangeMap,
     private readonly sites: Sites,
-    /** what `signsOf` gave for all pages, if that was asked before */
-    private readonly signs?: Int32Array,
   ) {
     this.words = new Int32Array(recording.events.shapes.size);
     this.codes = new Int32Array(recording.events.shapes.size).fill(CODES);
   }
 
-  /** @param chosen by page of the index: 1 for those to be grouped; without it all are */
-  group(chosen?: Uint8Array): Story[] {
-    const { index, firstLife } = this.lives;
-    const known = new WordInterner();
-    const groups: Group[] = [];
-    const own = new Int32Array(2);
-    const key = new Int32Array(5);
-    for (let page = 0; page < index.pages.length; page++) {
-      if (chosen && chosen[page] === 0) continue;
-      const signs = this.signs ?? own;
-      const at = this.signs ? 2 * page : 0;
-      if (!this.signs) this.sign(page, own, 0);
-      const count = this.countAtEnd(page);
-      key[0] = PAGE_KINDS.indexOf(this.ranges.kindOf(index.pages[page]));
-      key[1] = count === undefined ? 0 : count === null ? 1 : 2;
-      key[2] = count ?? 0;
-      key[3] = signs[at];
-      key[4] = signs[at + 1];
-      const number = known.intern(key, 0, key.length);
-      if (number === groups.length) groups.push({ page, pages: [], count: 0, events: 0, lives: 0 });
-      const group = groups[number];
-      if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
-      group.count++;
-      group.events += index.starts[page + 1] - index.starts[page];
-      group.lives += firstLife[page + 1] - firstLife[page];
-    }
-    const device = ({ pages: [pfn] }: Group) => (this.ranges.kindOf(pfn) === 'ordinary' ? 0 : 1);
+  /**
+   * @param chosen by page of the index: 1 for those to be grouped; without it all are
+   * @param found all pages, where they are grouped already
+   */
+  group(chosen?: Uint8Array, found?: StoryGroup[]): Story[] {
+    const groups = found ?? this.groups(0, this.lives.index.pages.length, chosen);
+    const device = ({ pages: [pfn] }: StoryGroup) => (this.ranges.kindOf(pfn) === 'ordinary' ? 0 : 1);
     const sorted = groups.sort(
       (a, b) => device(b) - device(a) || b.count - a.count || b.events - a.events || a.page - b.page,
     );
     return sorted.map((group) => this.tell(group));
   }
 
-  private tell({ page, pages, count, events, lives }: Group): Story {
+  /** The pages `[from, to)` by story, whose lives are given. */
+  groupsOf(from: number, to: number, lived: LivedPages): StoryGroup[] {
+    const { index, counts } = this.lives;
+    this.lives = { index, counts, ...lived };
+    return this.groups(from, to);
+  }
+
+  private groups(first: number, to: number, chosen?: Uint8Array): StoryGroup[] {
+    const { index, firstLife, from = 0 } = this.lives;
+    const known = new WordInterner();
+    const groups: StoryGroup[] = [];
+    const key = new Int32Array(5);
+    for (let page = first; page < to; page++) {
+      if (chosen && chosen[page] === 0) continue;
+      const count = this.countAtEnd(page);
+      key[0] = PAGE_KINDS.indexOf(this.ranges.kindOf(index.pages[page]));
+      key[1] = count === undefined ? 0 : count === null ? 1 : 2;
+      key[2] = count ?? 0;
+      this.sign(page, key, 3);
+      const number = known.intern(key, 0, key.length);
+      if (number === groups.length) groups.push({ key: key.slice(), page, pages: [], count: 0, events: 0, lives: 0 });
+      const group = groups[number];
+      if (group.pages.length < FIRST_SHOWN) group.pages.push(index.pages[page]);
+      group.count++;
+      group.events += index.starts[page + 1] - index.starts[page];
+      group.lives += firstLife[page - from + 1] - firstLife[page - from];
+    }
+    return groups;
+  }
+
+  private tell({ page, pages, count, events, lives }: StoryGroup): Story {
     const steps = this.steps(page);
     const atEnd = this.countAtEnd(page);
     return {
@@ -145,9 +156,9 @@ export class Stories {
 
   /** The count after the last event of a page whose last life is open; undefined for others, null where nothing tells. */
   private countAtEnd(page: number): number | null | undefined {
-    const { lives, firstLife, counts, index } = this.lives;
-    const last = firstLife[page + 1] - 1;
-    if (last < firstLife[page] || lives.end[last] >= 0 || lives.marks[last] & LIFE.endUnseen) return undefined;
+    const { lives, firstLife, counts, index, from = 0 } = this.lives;
+    const last = firstLife[page - from + 1] - 1;
+    if (last < firstLife[page - from] || lives.end[last] >= 0 || lives.marks[last] & LIFE.endUnseen) return undefined;
     const count = counts.after[index.starts[page + 1] - 1];
     return count === UNKNOWN ? null : count;
   }
@@ -225,15 +236,7 @@ export class Stories {
     return word;
   }
 
-  /** Two independent 32-bit hashes of the story of each of the pages `[from, to)`, whose lives are given. */
-  signsOf(from: number, to: number, lived: LivedPages): Int32Array {
-    const { index, counts } = this.lives;
-    this.lives = { index, counts, ...lived };
-    const signs = new Int32Array(2 * (to - from));
-    for (let page = from; page < to; page++) this.sign(page, signs, 2 * (page - from));
-    return signs;
-  }
-
+  /** Two independent 32-bit hashes of the story of a page. */
   private sign(page: number, into: Int32Array, at: number): void {
     this.whole.reset();
     this.other.reset();
@@ -296,6 +299,25 @@ export class Stories {
       repeated: false,
     };
   }
+}
+
+/** Groups of several portions of the pages, in the order of the pages, as one. */
+export function joinGroups(portions: readonly StoryGroup[][]): StoryGroup[] {
+  const known = new WordInterner();
+  const all: StoryGroup[] = [];
+  for (const group of portions.flat()) {
+    const number = known.intern(group.key, 0, group.key.length);
+    if (number === all.length) {
+      all.push(group);
+      continue;
+    }
+    const first = all[number];
+    first.pages.push(...group.pages.slice(0, FIRST_SHOWN - first.pages.length));
+    first.count += group.count;
+    first.events += group.events;
+    first.lives += group.lives;
+  }
+  return all;
 }
 
 /** What an operation is in a story, by `OP`: which of the tracepoints told of a move does not matter. */

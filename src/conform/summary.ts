@@ -93,6 +93,8 @@ export interface LivesPart {
   /** counted from the part's first life; one more for the end */
   firstLife: Uint32Array;
   byKind: Map<PageKind, KindSummary>;
+  /** of the lives, by kind, end and marks (`tallied`) */
+  tally: Uint32Array;
   skipped: Map<PageKind, number>;
 }
 
@@ -156,7 +158,7 @@ export class LifeSearch {
       summary.swapped += facts.swapped;
       summary.late += facts.late;
     }
-    return { from, to, lives, broken, facts: bits, firstLife, byKind, skipped };
+    return { from, to, lives, broken, facts: bits, firstLife, byKind, tally: tallied(lives, byKind), skipped };
   }
 }
 
@@ -170,10 +172,10 @@ export function summaryOf(
   counts: Counts,
   parts: readonly LivesPart[],
 ): LivesOf {
-  const { lives, broken, facts, firstLife, byKind, skipped } = joined(parts, index.pages.length);
+  const { lives, broken, facts, firstLife, byKind, tally, skipped } = joined(parts, index.pages.length);
   const kinds = PAGE_KINDS.flatMap((kind) => byKind.get(kind) ?? []);
   const trust = trustOf(recording, index, adrift(facts, broken, counts, index), hasOneBased(lives, byKind));
-  countLives(lives, byKind, trust.incomplete);
+  addTally(tally, byKind, trust.incomplete);
   return { index, lives, counts, facts, firstLife, broken, trust, kinds, skipped };
 }
 
@@ -183,6 +185,7 @@ function joined(parts: readonly LivesPart[], pages: number) {
   const facts = new Uint8Array(pages);
   const firstLife = new Uint32Array(pages + 1);
   const byKind = new Map<PageKind, KindSummary>();
+  const tally = new Uint32Array(TALLIES);
   const skipped = new Map<PageKind, number>();
   lives.reserve(parts.reduce((sum, part) => sum + part.lives.length, 0));
   for (const part of parts) {
@@ -196,11 +199,16 @@ function joined(parts: readonly LivesPart[], pages: number) {
     for (const [kind, pages] of part.skipped) skipped.set(kind, (skipped.get(kind) ?? 0) + pages);
     for (const [kind, found] of part.byKind) {
       const known = byKind.get(kind);
-      if (!known) byKind.set(kind, found);
-      else for (const count of PAGE_COUNTS) known[count] += found[count];
+      if (!known) {
+        byKind.set(kind, found);
+        continue;
+      }
+      for (const count of PAGE_COUNTS) known[count] += found[count];
+      known.openPages.push(...found.openPages.slice(0, OPEN_SHOWN - known.openPages.length));
     }
+    for (let place = 0; place < TALLIES; place++) tally[place] += part.tally[place];
   }
-  return { lives, broken, facts, firstLife, byKind, skipped };
+  return { lives, broken, facts, firstLife, byKind, tally, skipped };
 }
 
 /** Pages whose events do not add up, or that broke an invariant in a way that `count=` belies. */
@@ -261,20 +269,26 @@ function isOpen({ end, marks }: Lives, last: number, first: number): boolean {
 /** in a tally of the lives of a kind: those with an end, by their marks, come behind those without */
 const ENDED = 64;
 const TALLY = 2 * ENDED;
+const TALLIES = PAGE_KINDS.length * TALLY;
 
-function countLives({ length, kind, end, marks, pfn }: Lives, byKind: Map<PageKind, KindSummary>, missing: boolean) {
-  const tallies = new Uint32Array(PAGE_KINDS.length * TALLY);
+/** Tallies all lives, and shows some that are open. */
+function tallied({ length, kind, end, marks, pfn }: Lives, byKind: ReadonlyMap<PageKind, KindSummary>): Uint32Array {
+  const tally = new Uint32Array(TALLIES);
   for (let life = 0; life < length; life++) {
     const ended = end[life] >= 0;
-    tallies[kind[life] * TALLY + (ended ? ENDED : 0) + marks[life]]++;
+    tally[kind[life] * TALLY + (ended ? ENDED : 0) + marks[life]]++;
     if (ended || marks[life] & LIFE.endUnseen) continue;
     const shown = byKind.get(PAGE_KINDS[kind[life]])?.openPages;
     if (shown && shown.length < OPEN_SHOWN) shown.push(pfn[life]);
   }
+  return tally;
+}
+
+function addTally(tally: Uint32Array, byKind: ReadonlyMap<PageKind, KindSummary>, missing: boolean): void {
   for (const [number, name] of PAGE_KINDS.entries()) {
     const summary = byKind.get(name);
     if (!summary) continue;
-    for (let place = 0; place < TALLY; place++) addLives(summary, place, tallies[number * TALLY + place], missing);
+    for (let place = 0; place < TALLY; place++) addLives(summary, place, tally[number * TALLY + place], missing);
   }
 }
 

@@ -39,7 +39,8 @@ export function trustOf(
   oneBased: boolean,
 ): Trust {
   const counts = new Uint32Array(16);
-  for (const [shape, rows] of events.tally.perShape.entries()) counts[effects.op[shape]] += rows;
+  const { perShape } = events.tally;
+  for (let shape = 0; shape < events.shapes.size; shape++) counts[effects.op[shape]] += perShape[shape];
   const all = counts.subarray(OP.set, OP.unfreeze + 1).reduce((sum, count) => sum + count, 0);
   const absent =
     somePages || all < ENOUGH ? [] : EXPECTED.filter(([op]) => counts[op] === 0).map(([, name]) => `page_ref_${name}`);

@@ -6,6 +6,7 @@
 import type { EventFormat } from './format.js';
 import { ByteInterner, grown, WordInterner } from './intern.js';
 import { FIELD, PageTable, SHAPE_WORDS, Shapes, Whos } from './shapes.js';
+import { Tally, type TallyData } from './tally.js';
 
 /** Stands in `mapping` where the recording hides the pointer (`(____ptrval____)`). */
 export const MAPPING_HIDDEN = 0xffffffffffffffffn;
@@ -24,16 +25,6 @@ export interface EventKind {
 
 /** Bits of `EventKind.has`. */
 export const HAS = { pfn: 1, val: 2, ret: 4, count: 8, mapcount: 16, flags: 32, mapping: 64, order: 128 } as const;
-
-/** How many rows there are: all, of each shape, of each who, and with a stack; and the earliest and the latest time. */
-export interface Tally {
-  rows: number;
-  perShape: Uint32Array;
-  perWho: Uint32Array;
-  stacked: number;
-  first: number;
-  last: number;
-}
 
 /**
  * The columns: 24 bytes an event (20 without stacks). `time` is nanoseconds since `Recording.timeBase` as a double: exact for
@@ -54,7 +45,9 @@ export class Columns {
   /** 1 + the id of the stack: memory that nobody writes costs nothing */
   private stacks = new Int32Array(this.capacity);
 
-  private tallied: Tally | undefined;
+  private readonly tallied = new Tally();
+  /** was any stack set here? */
+  private stacked = false;
 
   /** is room that is made in memory that other threads can be given? */
   shared = false;
@@ -92,12 +85,17 @@ export class Columns {
     this.page.set(page, row);
     this.shape.set(shape, row);
     this.who.set(who, row);
-    if (stacks) this.stacks.set(stacks, row);
+    if (stacks) {
+      this.stacks.set(stacks, row);
+      this.stacked = true;
+    }
     this.length = end;
   }
 
   setStack(row: number, id: number): void {
+    if (row < this.tallied.rows && this.stacks[row] === 0) this.tallied.stacked++;
     this.stacks[row] = id + 1;
+    this.stacked = true;
   }
 
   /** Keeps where `Recording.extras` has the record of the row; nothing for a handle of -1. */
@@ -174,43 +172,23 @@ export class Columns {
     return { length, time, page, shape, who, stacks };
   }
 
-  /** All rows counted, in one walk over them however often it is asked. */
+  /** All rows counted; those that were counted before are not looked at again. */
   get tally(): Tally {
-    if (this.tallied?.rows !== this.length) this.tallied = this.counted(0, this.length);
-    return this.tallied;
+    const { tallied, length, time, shape, who } = this;
+    if (tallied.rows < length) {
+      const stacks = this.stacked ? this.stacks : undefined;
+      tallied.count({ time, shape, who, stacks }, length, this.shapes.size, this.whos.size);
+    }
+    return tallied;
   }
 
-  /** Takes over what threads have `counted`, each some of the rows, and so many stacks that were set later. */
-  addTallies(parts: readonly Tally[], stacksLater: number): void {
-    const [all, ...others] = parts;
-    for (const { rows, perShape, perWho, stacked, first, last } of others) {
-      all.rows += rows;
-      for (let shape = 0; shape < perShape.length; shape++) all.perShape[shape] += perShape[shape];
-      for (let who = 0; who < perWho.length; who++) all.perWho[who] += perWho[who];
-      all.stacked += stacked;
-      all.first = Math.min(all.first, first);
-      all.last = Math.max(all.last, last);
-    }
-    all.stacked += stacksLater;
-    this.tallied = all;
-  }
-
-  /** The rows `[from, to)` counted. */
-  counted(from: number, to: number): Tally {
-    const { time, stacks, shape, who } = this;
-    const perShape = new Uint32Array(this.shapes.size);
-    const perWho = new Uint32Array(this.whos.size);
-    let stacked = 0;
-    let first = Number.POSITIVE_INFINITY;
-    let last = Number.NEGATIVE_INFINITY;
-    for (let row = from; row < to; row++) {
-      perShape[shape[row]]++;
-      perWho[who[row]]++;
-      if (stacks[row] !== 0) stacked++;
-      if (time[row] < first) first = time[row];
-      if (time[row] > last) last = time[row];
-    }
-    return { rows: to - from, perShape, perWho, stacked, first, last };
+  /** Room for as many rows as were counted elsewhere; their numbers there are given by what these are here. Returns the first row. */
+  adopt(tally: TallyData, shapes: Int32Array, whos: Int32Array): number {
+    const base = this.length;
+    this.reserve(base + tally.rows);
+    this.tally.add(tally, shapes, whos);
+    this.length = base + tally.rows;
+    return base;
   }
 
   /** Gives back room beyond twice the rows. */

@@ -154,6 +154,15 @@ export class Decoder {
     this.lately.end();
   }
 
+  /** The merge that is under way is to end before the time `until`; false where it is beyond that. */
+  endAt(until: number): boolean {
+    const { words, doubles } = this.loop;
+    const due = doubles[(words[AT.heap] + STREAM.due) / 2];
+    if (words[AT.heapSize] === 0 || due >= until || this.events.tally.last >= until) return false;
+    doubles[AT.until / 2] = until;
+    return true;
+  }
+
   /** No more is read. */
   private giveUp(): void {
     const { words } = this.loop;
@@ -172,6 +181,7 @@ export class Decoder {
     const stacks = words[AT.stacked] === 0 ? undefined : part(ROW.stack);
     const times = doubles.subarray(ROW.time / 2, ROW.time / 2 + rows);
     events.append(times, part(ROW.page), part(ROW.shape), part(ROW.who), stacks);
+    void events.tally;
     stacks?.fill(0);
     words[AT.row] = words[AT.stacked] = 0;
     words[AT.base] = events.length;

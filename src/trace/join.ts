@@ -9,6 +9,7 @@ import { type CpuStream, UNSEEN } from './cpu-stream.js';
 import type { Decoder, DeferredStack, Tables } from './decode.js';
 import type { Loss } from './recording.js';
 import { FIELD, type Places, SHAPE_WORDS } from './shapes.js';
+import type { TallyData } from './tally.js';
 
 /** One CPU at the ends of a slice. */
 export interface Seam {
@@ -29,6 +30,7 @@ export type ColumnData = ReturnType<Columns['contents']>;
 
 /** What was read of one slice, as data that another thread can be given. */
 export interface SliceData extends ColumnData {
+  tally: TallyData;
   shapes: Int32Array;
   whos: { cpu: Uint16Array; pid: Int32Array; comm: Int32Array };
   pfns: Float64Array;
@@ -99,19 +101,19 @@ export function adopt(
   const extras = tables.extras.append(slice.extras);
   if (extras < 0) return undefined;
   const kinds = slice.kinds.map((kind) => decoder.adoptKind(kind));
-  const base = events.length;
+  const shapes = shapesInto(slice, tables, kinds);
+  const whos = Int32Array.from(slice.whos.pid, (pid, who) =>
+    tables.whos.intern(slice.whos.cpu[who], pid, slice.whos.comm[who]),
+  );
+  const base = events.adopt(slice.tally, shapes, whos);
   const adopted: Adopted = {
     base,
-    shapes: shapesInto(slice, tables, kinds),
-    whos: Int32Array.from(slice.whos.pid, (pid, who) =>
-      tables.whos.intern(slice.whos.cpu[who], pid, slice.whos.comm[who]),
-    ),
+    shapes,
+    whos,
     pages: pagesInto(slice, tables),
     stacks: stacksInto(slice, tables),
     extras,
   };
-  events.reserve(base + slice.length);
-  events.length = base + slice.length;
   decoder.orphanStacks += slice.orphanStacks;
   const late = lateStacks(slice, adopted.stacks, decoder, seams);
   const losses = slice.losses.map(({ cpu, after, before, events: lost }) => {

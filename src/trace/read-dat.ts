@@ -3,7 +3,7 @@
  * trace.dat to columns: opens the file, chooses the ring buffer, merges the CPUs by time (ties by CPU number, as the kernel's
  * own `trace` file does) and decodes each record once, straight into its row.
  */
-import { Columns, type Tally } from './columns.js';
+import { Columns } from './columns.js';
 import { CpuStream, type Origin } from './cpu-stream.js';
 import { openDat } from './dat.js';
 import type { CpuArea, DatBuffer, DatFile } from './dat-parts.js';
@@ -70,8 +70,10 @@ export class DatReader {
   private readonly late: LateStack[] = [];
   private readonly notesBefore: number;
   /** how much of it was read when that was last asked, 0 to 1 */
-  private share = 0;
+  share = 0;
   private stopped = false;
+  /** time at which the reading ends */
+  private until = Number.POSITIVE_INFINITY;
   lost = 0;
   lostUnknown = 0;
 
@@ -81,7 +83,7 @@ export class DatReader {
     private readonly options: ReadOptions,
   ) {
     this.decoder = new Decoder(file, this.tables, this.events, (loss) => this.addLoss(loss));
-    this.origin = { known: false, high: 0, low: 0, budget: (64 << 20) + 256 * file.source.size };
+    this.origin = { known: false, high: 0, low: 0, budget: budgetOf(file) };
     this.readable = buffer !== undefined && isReadable(file, buffer);
     this.usable = buffer && this.readable ? usableAreas(file, buffer) : [];
     this.notesBefore = file.notes.list.length;
@@ -100,8 +102,15 @@ export class DatReader {
 
   /** Cuts what there is into slices with these shares of it; undefined where it has to be read in one piece. */
   slices(shares: readonly number[]): Slice[] | undefined {
-    const { file, buffer, usable, origin } = this;
-    return buffer && slicesOf(file, buffer, usable, shares, origin.budget);
+    const { file, buffer, usable } = this;
+    return buffer && slicesOf(file, buffer, usable, shares, budgetOf(file));
+  }
+
+  /** To be called before `read`, or between its steps: it is to end where a slice begins. False where it is beyond that. */
+  endAt({ from }: Slice): boolean {
+    if (this.seams.length > 0 && !this.decoder.endAt(from)) return false;
+    this.until = from;
+    return true;
   }
 
   /** Reads everything, or one slice. */
@@ -125,7 +134,7 @@ export class DatReader {
     const begin = streams.reduce((sum, { offset }) => sum + offset, 0);
     const total = usable.reduce((sum, { size }) => sum + size, 0);
     const share = () => Math.min(1, (streams.reduce((sum, { offset }) => sum + offset, 0) - begin) / total);
-    const steps = decoder.merge(streams, slice?.until ?? Number.POSITIVE_INFINITY);
+    const steps = decoder.merge(streams, slice?.until ?? this.until);
     for (let step = steps.next(); !step.done; ) {
       this.share = share();
       options.progress?.(this.share * total, total);
@@ -143,6 +152,7 @@ export class DatReader {
     const stacks = tables.stacks.table.contents();
     return {
       ...events.contents(),
+      tally: events.tally,
       shapes: tables.shapes.words.slice(0, tables.shapes.size * SHAPE_WORDS),
       whos: tables.whos.contents(),
       pfns: tables.pages.pfn.slice(0, tables.pages.size),
@@ -179,13 +189,12 @@ export class DatReader {
     return found.adopted;
   }
 
-  /** What was read. @param tallies of all rows, where threads have counted them */
-  recording(tallies?: readonly Tally[]): Recording {
+  /** What was read. */
+  recording(): Recording {
     const { file, decoder, events, usable, seams, buffer } = this;
     decoder.finish();
     events.trim();
     for (const { row, stack } of this.late) events.setStack(row, stack);
-    if (tallies) events.addTallies(tallies, this.late.length);
     for (const { cpu, missedAfter, lastRow } of this.stopped ? [] : seams) {
       if (missedAfter !== 0) this.addLoss({ cpu, after: lastRow, before: events.length, events: missedAfter });
     }
@@ -218,6 +227,9 @@ export class DatReader {
     if (this.losses.length < 100_000) this.losses.push(loss);
   }
 }
+
+/** Bytes that may be unpacked. */
+const budgetOf = ({ source }: DatFile): number => (64 << 20) + 256 * source.size;
 
 function isReadable({ notes }: DatFile, { pageSize }: DatBuffer): boolean {
   if (pageSize >= 64 && pageSize <= 1 << 26 && pageSize % 4 === 0) return true;
@@ -309,7 +321,8 @@ function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
     if (!entry) byCpu.set(cpu, (entry = { cpu, read: 0, overrun: -1, dropped: -1 }));
     return entry;
   };
-  for (const [who, rows] of events.tally.perWho.entries()) at(events.whos.cpu[who]).read += rows;
+  const { perWho } = events.tally;
+  for (let who = 0; who < events.whos.size; who++) at(events.whos.cpu[who]).read += perWho[who];
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];
     if (cpu === undefined) continue;
