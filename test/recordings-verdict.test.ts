@@ -395,6 +395,27 @@ describe('references without stacks, that a batch of the LRU may hold', () => {
   });
 });
 
+describe('references without stacks, recorded with page_ref alone', () => {
+  const left = (frees: number) => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=-1 val=1', [], 'uptodate');
+    made
+      .get('a-1', 0x100, [])
+      .get('a-1', 0x100, [])
+      .event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=0 val=-1 ret=2');
+    made.event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1');
+    for (let pfn = 0x200; pfn < 0x200 + frees; pfn++) made.put('a-1', pfn, [], 1);
+    return made
+      .idle(1100)
+      .verdict()
+      .suspects.map(({ pages }) => pages);
+  };
+
+  test('its task is gone where its last events are the last puts of pages', () => {
+    expect(left(20)).toEqual([[0x100]]);
+    expect(left(2)).toEqual([]);
+  });
+});
+
 describe('references without stacks, that their taker may have handed on', () => {
   const FAST = 'mapcount=0 val=1 ret=1';
   /** Anonymous memory: `use` while it is mapped, then unmapped, its task gone. */

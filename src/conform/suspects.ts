@@ -94,7 +94,7 @@ export class Suspects {
   /** @param unruled pages of device memory without a rule */
   private judgeAll(open: readonly number[], unruled: number): Suspicion[] {
     const found: Suspicion[] = [];
-    if (unruled > 0) this.unjudged.set(this.kernel ? 'type' : 'kernel', unruled);
+    if (unruled > 0) this.unjudged.set(this.kernel && !this.kernel.span ? 'type' : 'kernel', unruled);
     for (const page of open) {
       const kind = this.kindOf(this.lives.index.pages[page]);
       const suspicion = this.judge(page, kind);
