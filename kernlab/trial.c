@@ -337,10 +337,9 @@ static void l_dax(const char *dir, int id)
 		int fd = open(f, O_RDWR | O_CREAT | O_TRUNC, 0600); if (fd < 0 || fallocate(fd, 0, 0, 2 * HPG)) _exit(1);
 		char *p = map_file(fd, 2 * HPG, MAP_SHARED), b[65536]; touch(p, HPG); p[HPG + PG] = 1;
 		if (pwrite(out, p, 32 * PG, 0) < 0 || pread(out, p + HPG, 64 * PG, 64 * PG) < 0) {}
-		int pp[2]; if (!pipe(pp)) { struct iovec iv = { p + 3 * PG, 4 * PG }; if (vmsplice(pp[1], &iv, 1, 0) > 0 && read(pp[0], b, 2 * PG) < 0) {} }
+		int pp[2]; if (!pipe(pp)) { struct iovec iv = { p + 3 * PG, 4 * PG }; if (vmsplice(pp[1], &iv, 1, 0) > 0 && read(pp[0], b, 2 * PG) < 0) {} close(pp[0]); close(pp[1]); }
 		pid_t c = fork(); if (!c) { for (int i = 0; i < 50; i++) if (pwrite(out, p + i * PG, 16 * PG, i * PG) < 0) _exit(0); _exit(0); }
 		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 32 * PG, 64 * PG); touch(p + 40 * PG, 8 * PG);
-		close(pp[0]); close(pp[1]);
 		if (ftruncate(fd, HPG)) {}
 		kill(c, SIGKILL); child_wait(c); munmap(p, 2 * HPG); close(fd); unlink(f);
 	}
