@@ -83,6 +83,12 @@ dax_mount() {
 leak_folder() { dax_mount >&2; mkdir -p "/mnt/dax/$1"; echo "/mnt/dax/$1"; }
 fsdax() { wl fsdax /mnt/dax /scratch/o && umount /mnt/dax; }
 hmmmod() { hmm_load; wl private 1; hmm_unload; }
+# migration to device memory and back under load, and tasks that are killed meanwhile
+private_load() {
+  trial load cow,file,move /scratch "$SCALE" & t=$!
+  while kill -0 $t 2>/dev/null; do wl private 1; wl private 1 & w=$!; sleep 0.1; kill -9 $w; wait $w; done
+  wait $t
+}
 devdax() {
   N=/sys/bus/nd/devices; ns=namespace1.0
   echo $ns > /sys/bus/nd/drivers/nd_pmem/unbind
@@ -232,7 +238,8 @@ one() {
     trial-fsdax) leak_load; $rec trial-fsdax$sfx trial fsdax "$(leak_folder "$V")" ;;
     trial-mixed) leak_load; $rec trial-mixed$sfx trial load cow,file,splice /scratch 3 6 ;;
     # trial-load-NAME+NAME…, or all: see LOADS in trial.c
-    trial-load-*) $rec "$1$sfx" trial load "${1#trial-load-}" /scratch "$SCALE" ;;
+    trial-private) hmm_load; $rec trial-private$sfx private_load; hmm_unload ;;
+    trial-load-*) dax_mount; $rec "$1$sfx" trial load "${1#trial-load-}" /scratch "$SCALE" ;;
     record-check) [ "$V" = stacks ] || record_check > /out/record-check.log 2>&1; rc=$? ;;
     stock-check) [ "$V" = stacks ] || stock_check > /out/stock-check.log 2>&1; rc=$? ;;
     stock-signals) [ "$V" = stacks ] || stock_signals > /out/stock-signals.log 2>&1; rc=$? ;;
@@ -254,6 +261,7 @@ for w in $(cat /proc/cmdline); do case $w in
   klrec=perf) rec=rec_perf ;;
   klargs=*) RECARGS=$(echo "${w#klargs=}" | tr , ' ') ;;
 esac; done
+export SCALE
 for W in $LIST; do for V in $VARS; do
   case $V in stacks) STACK=1 sfx=-stacks ;; *) STACK=0 sfx= ;; esac
   one "$W"

@@ -327,7 +327,37 @@ static void l_splice(void)
 		close(null); close(pp[0]); close(pp[1]); munmap(p, 16 * PG);
 	}
 }
-static const char *const LOADS[] = { "cow", "thp", "file", "direct", "uring", "move", "compact", "swap", "shm", "ksm", "hugetlb", "exec", "offline", "splice" };
+// a file on fs-dax: faults, direct I/O from and into its mapping, a pipe, a child, a hole, and its end while a read is under way
+static void l_dax(const char *dir, int id)
+{
+	char f[256], g[256]; snprintf(f, sizeof f, "/mnt/dax/load%d", id); snprintf(g, sizeof g, "%s/dax%d", dir, id);
+	int out = open(g, O_RDWR | O_CREAT | O_TRUNC | O_DIRECT, 0600); if (out < 0) _exit(1);
+	if (pwrite(out, map_anon(HPG, 0), HPG, 0) < 0) _exit(1);
+	while (busy()) {
+		int fd = open(f, O_RDWR | O_CREAT | O_TRUNC, 0600); if (fd < 0 || fallocate(fd, 0, 0, 2 * HPG)) _exit(1);
+		char *p = map_file(fd, 2 * HPG, MAP_SHARED), b[65536]; touch(p, HPG); p[HPG + PG] = 1;
+		if (pwrite(out, p, 32 * PG, 0) < 0 || pread(out, p + HPG, 64 * PG, 64 * PG) < 0) {}
+		int pp[2]; if (!pipe(pp)) { struct iovec iv = { p + 3 * PG, 4 * PG }; if (vmsplice(pp[1], &iv, 1, 0) > 0 && read(pp[0], b, 2 * PG) < 0) {} close(pp[0]); close(pp[1]); }
+		pid_t c = fork(); if (!c) { for (int i = 0; i < 50; i++) if (pwrite(out, p + i * PG, 16 * PG, i * PG) < 0) _exit(0); _exit(0); }
+		fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 32 * PG, 64 * PG); touch(p + 40 * PG, 8 * PG);
+		if (ftruncate(fd, HPG)) {}
+		kill(c, SIGKILL); child_wait(c); munmap(p, 2 * HPG); close(fd); unlink(f);
+	}
+	close(out); unlink(g);
+}
+static void load(const char *what, const char *dir, int id);
+// other loads, killed in the middle
+static void l_kill(const char *dir, int id)
+{
+	static const char *const OF[] = { "cow", "thp", "file", "direct", "uring", "swap", "shm", "splice" };
+	srand(id);
+	for (int turn = 0; busy(); turn++) {
+		const char *what = OF[turn % (sizeof OF / sizeof *OF)];
+		pid_t c = fork(); if (!c) { load(what, dir, 100 + id); _exit(0); }
+		usleep(1000 + rand() % 60000); kill(c, SIGKILL); child_wait(c);
+	}
+}
+static const char *const LOADS[] = { "cow", "thp", "file", "direct", "uring", "move", "compact", "swap", "shm", "ksm", "hugetlb", "exec", "offline", "splice", "kill", "dax" };
 static void load(const char *what, const char *dir, int id)
 {
 	if (!strcmp(what, "cow")) l_cow(); else if (!strcmp(what, "thp")) l_thp(); else if (!strcmp(what, "file")) l_file(dir, id);
@@ -335,6 +365,7 @@ static void load(const char *what, const char *dir, int id)
 	else if (!strcmp(what, "move")) l_move(); else if (!strcmp(what, "compact")) l_compact(); else if (!strcmp(what, "swap")) l_swap();
 	else if (!strcmp(what, "shm")) l_shm(); else if (!strcmp(what, "ksm")) l_ksm(); else if (!strcmp(what, "hugetlb")) l_hugetlb();
 	else if (!strcmp(what, "exec")) l_exec(); else if (!strcmp(what, "offline")) l_offline(); else if (!strcmp(what, "splice")) l_splice();
+	else if (!strcmp(what, "kill")) l_kill(dir, id); else if (!strcmp(what, "dax")) l_dax(dir, id);
 	else die("unknown load");
 }
 // `list`: names with commas, or `all`; `leaks`: so many tasks among them leak one page each

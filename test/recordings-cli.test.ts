@@ -118,7 +118,7 @@ test('ranges and kernel by hand', async () => {
   const printed = await trace(text, '--zone-device', '0xfd000-0xfdfff=p2pdma', '--kernel', 'v6.12');
   expect(printed).toMatch(/^p2pdma +1, 0\* +16 +0 +64 +64 +0$/m);
   const unknown = await trace(text, '--zone-device', '0xfd000-0xfdfff=p2pdma');
-  expect(unknown).toContain('kernel   not known: name it with --kernel\n');
+  expect(unknown).toContain('kernel   6.10 or later, inferred (mapcount=-1 of freed pages)');
   expect(unknown).toContain('warning[RZ3010]');
   expect(await trace(text, '--zone-device', '0x1-0x2=coherent', '--kernel', '5.10')).toContain('warning[RZ3013]');
 });

@@ -393,13 +393,61 @@ describe('references without stacks, that a batch of the LRU may hold', () => {
         .event('<idle>-0', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
     expect(taken(rotated, '7.3')).toEqual([['possible', 'batch']]);
   });
+});
 
-  test('a get that batches do not make, or that its task gave back: leaked', () => {
-    const unless = (made: Made) => drained(made).event('a-1', 'page_ref_mod_unless', 0x100, 'mapcount=0 val=1 ret=1');
-    expect(taken(unless, '7.3')).toEqual([['likely', 'takerGone']]);
-    const twice = (made: Made) =>
-      unless(made).get('a-1', 0x100, []).event('a-1', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
-    expect(taken(twice, '7.3')).toEqual([['likely', 'takerGone']]);
+describe('references without stacks, recorded with page_ref alone', () => {
+  const left = (frees: number) => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=-1 val=1', [], 'uptodate');
+    made
+      .get('a-1', 0x100, [])
+      .get('a-1', 0x100, [])
+      .event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=0 val=-1 ret=2');
+    made.event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1');
+    for (let pfn = 0x200; pfn < 0x200 + frees; pfn++) made.put('a-1', pfn, [], 1);
+    return made
+      .idle(1100)
+      .verdict()
+      .suspects.map(({ pages }) => pages);
+  };
+
+  test('its task is gone where its last events are the last puts of pages', () => {
+    expect(left(20)).toEqual([[0x100]]);
+    expect(left(2)).toEqual([]);
+  });
+});
+
+describe('references without stacks, that their taker may have handed on', () => {
+  const FAST = 'mapcount=0 val=1 ret=1';
+  /** Anonymous memory: `use` while it is mapped, then unmapped, its task gone. */
+  const taken = (use: (made: Made) => Made, kind?: 'fsdax' | 'private') => {
+    const made = new Made().event('a-1', 'page_ref_set', 0x100, 'count=1 mapcount=-1 val=1', [], 'uptodate');
+    if (kind) use(made);
+    else {
+      use(made.get('a-1', 0x100, []).event('k-9', 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0'));
+      made.event('a-1', 'page_ref_mod_and_return', 0x100, 'mapcount=-1 val=-1 ret=1');
+    }
+    for (let pfn = 0x200; pfn < 0x220; pfn++) made.event('a-1', 'mm_page_free', pfn, 'order=0');
+    const map = new RangeMap(kind ? [{ first: 0x100, last: 0x100, kind }] : []);
+    const { suspects, weaker } = made.idle(1100).verdict('6.12', map);
+    return [...suspects, ...weaker].map(({ confidence, reasons }) => [confidence, reasons.at(-1)]);
+  };
+  const fast = (made: Made) => made.event('a-1', 'page_ref_mod_unless', 0x100, FAST);
+  const put = (made: Made, task: string) => made.event(task, 'page_ref_mod_and_test', 0x100, 'mapcount=0 val=-1 ret=0');
+  const put1 = (made: Made) => put(made, 'a-1');
+
+  test('one get by the fast path and nothing after it, as vmsplice does to a page: possible', () => {
+    expect(taken(fast)).toEqual([['possible', 'handedOn']]);
+    expect(taken((made) => put(fast(fast(made)), '<idle>-0'))).toEqual([['possible', 'handedOn']]);
+    expect(taken((made) => put1(fast(fast(made))))).toEqual([['possible', 'handedOn']]);
+    expect(taken(fast, 'fsdax')).toEqual([['possible', 'handedOn']]);
+  });
+
+  test('two gets of different kinds and one put, or no fast path: leaked', () => {
+    expect(taken((made) => put1(fast(made).get('a-1', 0x100, [])))).toEqual([['likely', 'takerGone']]);
+    expect(taken((made) => put1(put(fast(made), '<idle>-0').get('a-1', 0x100, []).get('a-1', 0x100, [])))).toEqual([
+      ['likely', 'takerGone'],
+    ]);
+    expect(taken((made) => made.get('a-1', 0x100, []), 'private')).toEqual([['likely', 'takerGone']]);
   });
 });
 

@@ -5,6 +5,7 @@
  */
 import { InternalError } from '../base/assert.js';
 import { type Diagnostic, InputError } from '../base/diagnostic.js';
+import { inferKernel } from '../conform/infer-kernel.js';
 import { inferRanges } from '../conform/infer-ranges.js';
 import { indexPages } from '../conform/page-index.js';
 import { type PageLife, pageLife } from '../conform/page-life.js';
@@ -44,7 +45,9 @@ export interface OpenTrace {
   recording: Recording & { container?: Container };
   kernel: KernelVersion | undefined;
   /** where the kernel's release is from */
-  kernelFrom: 'option' | 'recording' | 'meta' | 'nowhere';
+  kernelFrom: 'option' | 'recording' | 'meta' | 'events' | 'nowhere';
+  /** what the events show of it, where nobody named it */
+  kernelSigns: string[];
   ranges: RangeMap;
 }
 
@@ -64,7 +67,7 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const own = ownMeta(recording, file);
   const meta = besides ?? own;
   recording.kernel ??= own?.kernel?.name;
-  const { kernel: release, kernelFrom } = kernelOf(named, recording, meta);
+  const { kernel: release, kernelFrom, kernelSigns = [] } = kernelOf(named, recording, meta);
   const config = options.kernelConfig === undefined ? undefined : await loadConfig(options.kernelConfig);
   const kernel = release && config ? { ...release, config } : release;
   checkKernel(recording, { given: named, meta: meta?.kernel });
@@ -73,7 +76,7 @@ export async function openTrace(file: string, options: TraceOptions = {}): Promi
   const inferred = inferRanges(recording, new RangeMap(given), kernel, signs);
   const ranges = new RangeMap([...given, ...inferred]);
   if (kernel) checkRanges(ranges, kernel, diagnostics);
-  return { file, recording, kernel, kernelFrom, ranges };
+  return { file, recording, kernel, kernelFrom, kernelSigns, ranges };
 }
 
 function rangeOption(text: string): PfnRange {
@@ -88,6 +91,8 @@ function kernelOf(given: KernelVersion | undefined, recording: Recording, meta: 
   const recorded = recording.kernel === undefined ? undefined : parseKernelVersion(recording.kernel);
   if (recorded) return { kernel: recorded, kernelFrom: 'recording' as const };
   if (meta?.kernel) return { kernel: meta.kernel, kernelFrom: 'meta' as const };
+  const inferred = inferKernel(recording);
+  if (inferred) return { kernel: inferred.kernel, kernelFrom: 'events' as const, kernelSigns: inferred.because };
   return { kernel: undefined, kernelFrom: 'nowhere' as const };
 }
 
@@ -138,6 +143,7 @@ export interface TraceReport {
   container: Container | null;
   kernel: string | null;
   kernelFrom: OpenTrace['kernelFrom'];
+  kernelSigns: string[];
   clock: string;
   unit: 'ns' | 'ticks';
   /** from the first to the last event, in that unit */
@@ -172,7 +178,7 @@ export interface Narrowed {
  * @param found what several threads found, if they did (`Team.lives`)
  */
 export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): TraceReport {
-  const { file, recording, kernel, kernelFrom, ranges } = trace;
+  const { file, recording, kernel, kernelFrom, kernelSigns, ranges } = trace;
   const { events, kinds, cpus } = recording;
   const lives = found?.lives ?? summarize(recording, ranges, kernel);
   const sites = new Sites(recording);
@@ -188,6 +194,7 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): 
     container: recording.container ?? null,
     kernel: kernel?.name ?? null,
     kernelFrom,
+    kernelSigns,
     clock: recording.clock,
     unit: recording.unit,
     duration: events.length > 0 ? last - first : 0,
@@ -222,8 +229,8 @@ export function reportOf(trace: OpenTrace, narrow?: Narrow, found?: TeamLives): 
 /** Device memory that is not judged, since nobody knows by which rule. */
 function skippedNotes({ skipped }: LivesOf, kernel: KernelVersion | undefined): Diagnostic[] {
   if (skipped.size === 0) return [];
-  if (!kernel) {
-    const message = `the kernel is not known, so neither are the idle counts of ${[...skipped.keys()].join(', ')} pages`;
+  if (!kernel || kernel.span) {
+    const message = `the kernel is not known${kernel ? ' so well' : ''}, so neither are the idle counts of ${[...skipped.keys()].join(', ')} pages`;
     return [{ code: 'RZ3010', message, hint: 'name it with --kernel, for example --kernel 6.12' }];
   }
   const message = `pages of device memory of which nothing tells the type: ${skipped.get('device')}; they are not judged`;

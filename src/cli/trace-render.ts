@@ -35,6 +35,7 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
     option: 'as given',
     recording: 'as recorded',
     meta: 'from the meta.json',
+    events: 'inferred',
     nowhere: '',
   }[report.kernelFrom];
   const cpus = report.cpus.filter((cpu) => cpu.read > 0).length;
@@ -44,9 +45,11 @@ function headLines(report: TraceReport, { style, width }: Screen): string[] {
     stacks === 0 ? '' : `stacks   ${grouped(stacks)} events have one; ${grouped(report.stacks.distinct)} are distinct`;
   const kernel =
     report.kernel === null ? style.warn('not known: name it with --kernel') : `${clean(report.kernel)}, ${from}`;
+  const signs = report.kernelSigns.map(clean).join(', ');
+  const inferred = `${kernel} (${signs}): judged as far as these releases agree; --kernel names it`;
   return [
     ...wrap(`${clean(report.file)}: ${report.format}${inside}${around}`, width).map(style.bold),
-    `kernel   ${kernel}`,
+    ...(signs === '' ? [`kernel   ${kernel}`] : labelled('kernel', inferred, width)),
     `events   ${grouped(report.events)} on ${count(cpus, 'CPU')}${length}${clockOf(report)}`,
     ...(stacked === '' ? [] : [stacked]),
     ...inferredLines(report, width),

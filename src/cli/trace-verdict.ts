@@ -123,6 +123,8 @@ export function reasonText(reason: Reason, stacks: boolean): string {
       return 'the reference is older than the recording, so that nothing tells who took it, or whether he gives it back later';
     case 'batch':
       return 'but without a stack nothing tells it from the reference of a per-CPU batch of the LRU, which may stay';
+    case 'handedOn':
+      return 'but its task may have handed it on, as vmsplice does to a pipe that lives on: it gave nothing of the kind back, and no stack tells';
     case 'pinnedFast':
       return 'it was pinned by the fast path (+1, +1023), which io_uring, the one that unpins after its task, does not take in this kernel';
     case 'longGone':

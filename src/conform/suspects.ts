@@ -11,7 +11,9 @@ import type { KernelVersion } from '../spec/kernel-version.js';
 import { OP, UNKNOWN } from '../spec/ops.js';
 import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
+import { BareLife } from './bare-life.js';
 import { breaches } from './breaches.js';
+import { mayBeHandedOn } from './handed-on.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';
 import { mayBeBatched } from './lru-batch.js';
@@ -30,6 +32,8 @@ const HOLDERS_NAMED = 8;
 /** whoever unpins after its task has gone has done so by then (ns): io_uring waits for an RCU grace period and a workqueue */
 const LONG_GONE = 1e9;
 
+/** what makes a suspicion no more than possible */
+const DOUBTS: readonly Reason[] = ['takenBefore', 'batch', 'handedOn'];
 /** flags of a page that mm itself holds; owner_priv_1 of anonymous memory says that swap does */
 const HELD_BY_MM = ['head', 'owner_priv_1', 'swapcache', 'locked'];
 
@@ -90,7 +94,7 @@ export class Suspects {
   /** @param unruled pages of device memory without a rule */
   private judgeAll(open: readonly number[], unruled: number): Suspicion[] {
     const found: Suspicion[] = [];
-    if (unruled > 0) this.unjudged.set(this.kernel ? 'type' : 'kernel', unruled);
+    if (unruled > 0) this.unjudged.set(this.kernel && !this.kernel.span ? 'type' : 'kernel', unruled);
     for (const page of open) {
       const kind = this.kindOf(this.lives.index.pages[page]);
       const suspicion = this.judge(page, kind);
@@ -155,7 +159,9 @@ export class Suspects {
       if (index.effects.closer[index.shapes[at]] !== 0 || (seen !== UNKNOWN && seen !== count)) return 'device';
       const taken = this.newest(extra, () => true);
       if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
-      return this.suspicion(page, extra, taken, [...reasons, 'takerGone'], last);
+      // what no page table has, get_user_pages does not find
+      const doubt = kind === 'private' || extra >= PIN_BIAS ? [] : this.doubt(page, extra);
+      return this.suspicion(page, extra, taken, [...reasons, 'takerGone', ...doubt], last);
     }
     const taken = this.newest(extra, (take) => take === TAKE.gup || take === TAKE.explicit);
     return this.accuse(page, extra, taken, reasons, last);
@@ -263,14 +269,18 @@ export class Suspects {
     this.walk(page, 'ordinary', true);
     const taken = this.newest(count, () => true);
     if (!this.tasks.exited(this.pidOf(taken, last))) return 'taker';
-    const batched = !pinned && mayBeBatched(this.recording, index, page, begin, this.kernel) >= count;
-    return this.suspicion(
-      page,
-      count,
-      taken,
-      ['unmapped', 'takerGone', ...(batched ? (['batch'] as const) : [])],
-      last,
-    );
+    const doubt = pinned ? [] : this.doubt(page, count);
+    return this.suspicion(page, count, taken, ['unmapped', 'takerGone', ...doubt], last);
+  }
+
+  /** Without a stack: what may rightly hold all of a page's references that are left. */
+  private doubt(page: number, references: number): Reason[] {
+    const { lives, index, firstLife } = this.lives;
+    const begin = lives.begin[firstLife[page + 1] - 1];
+    const life = new BareLife(this.recording, index, page, begin, this.kernel);
+    const [batched, handed] = [mayBeBatched(life), mayBeHandedOn(life)];
+    if (batched + handed < references) return [];
+    return handed > 0 ? ['handedOn'] : ['batch'];
   }
 
   /**
@@ -335,7 +345,7 @@ export class Suspects {
     // io_uring unpins after its task has gone: without a stack a pin may be its, unless something speaks against it
     const bare = fault === 'pin' && !this.stacks;
     const against = bare ? this.notAsync(taken) : undefined;
-    const unsure = (bare && !against) || reasons.some((reason) => reason === 'takenBefore' || reason === 'batch');
+    const unsure = (bare && !against) || reasons.some((reason) => DOUBTS.includes(reason));
     return {
       page,
       fault,

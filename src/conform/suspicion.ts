@@ -38,6 +38,7 @@ export type Reason =
   | 'longerThanUsual'
   | 'takenBefore'
   | 'batch'
+  | 'handedOn'
   | 'pinnedFast'
   | 'longGone';
 

@@ -100,6 +100,7 @@ export class Tasks {
   private byFrees(): Set<number> {
     const { events } = this.recording;
     const { effects } = this.index;
+    const isFree = this.freesByShape();
     const seen = new Map<number, { events: number; frees: number }>();
     // whoever is still at it when the recording ends is not known to be gone
     const latest =
@@ -110,8 +111,20 @@ export class Tasks {
       const pid = events.pid(row);
       let task = seen.get(pid);
       if (!task) seen.set(pid, (task = { events: events.time[row] > latest ? LAST : 0, frees: 0 }));
-      if (task.events++ < LAST && op === OP.free) task.frees++;
+      if (task.events++ < LAST && isFree[events.shape[row]] === 1) task.frees++;
     }
     return new Set([...seen].filter(([, { frees }]) => frees >= FREES).map(([task]) => task));
+  }
+  /**
+   * By shape, 1 for what frees a page: mm_page_free; where that was not recorded, the put after which a page counts zero. Of some
+   * pages alone it tells nothing: device memory comes and goes while its task lives.
+   */
+  private freesByShape(): Uint8Array {
+    const { events, somePages } = this.recording;
+    const { op, after } = this.index.effects;
+    const told = somePages || events.tally.perShape.some((rows, shape) => rows > 0 && op[shape] === OP.free);
+    return Uint8Array.from(op, (of, shape) =>
+      Number(told ? of === OP.free : of === OP.modAndTest && after[shape] === 0),
+    );
   }
 }

@@ -4,7 +4,7 @@
  * sign follows from what the kernel does to such pages and to no others; which kind they add up to is `kindOf`.
  */
 import { PIN_BIAS } from './call-paths.js';
-import { type KernelVersion, since } from './kernel-version.js';
+import { agreed, type KernelVersion, since } from './kernel-version.js';
 import { OP, type Op } from './ops.js';
 import type { PageKind } from './rest.js';
 
@@ -109,7 +109,10 @@ export function familyOf(signs: number): Family | undefined {
  * Of private and coherent memory, and of fsdax and devdax up to v6.14, the rules are the same: there the likelier one is named.
  */
 export function kindOfSigns(signs: number, kernel: KernelVersion | undefined): PageKind {
-  if (!kernel) return 'device';
+  return (kernel && agreed(kernel, (release) => kindIn(signs, release))) ?? 'device';
+}
+
+function kindIn(signs: number, kernel: KernelVersion): PageKind {
   switch (familyOf(signs)) {
     case 'anon':
       // user space can pin coherent memory in place; of private memory it has no page table entry

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** How many references a page of device memory should have, given how often it is mapped. Rules over integers. */
-import { type KernelVersion, since } from './kernel-version.js';
+import { agreed, type KernelVersion, since } from './kernel-version.js';
 import { type PageKind, restRule } from './rest.js';
 
 /** Does each mapping of such a page hold a reference? */
@@ -15,6 +15,7 @@ export function unexplained(kind: PageKind, kernel: KernelVersion, count: number
   const rule = restRule(kind, kernel);
   if (!rule) return 0;
   const above = count - rule.idle;
-  if (!mappingsCount(kind, kernel)) return above;
-  return mapped === undefined ? 0 : above - mapped;
+  const counted = agreed(kernel, (release) => mappingsCount(kind, release));
+  if (counted === false) return above;
+  return mapped === undefined || counted === undefined ? 0 : above - mapped;
 }

@@ -10,6 +10,18 @@ export interface KernelVersion {
   seed: boolean;
   /** options of its configuration that decide about page flags, where that is known */
   config?: ReadonlySet<string>;
+  /**
+   * where nobody names the release and the recording leaves several: the first and the last. Then `major.minor` is the last, and what
+   * differs between the two is not known
+   */
+  span?: readonly [KernelVersion, KernelVersion];
+}
+
+/** What `of` says of the kernel; undefined where its release is not known so well and the first and the last differ. */
+export function agreed<T>(kernel: KernelVersion, of: (release: KernelVersion) => T): T | undefined {
+  if (!kernel.span) return of(kernel);
+  const [first, last] = kernel.span.map(of);
+  return JSON.stringify(first) === JSON.stringify(last) ? first : undefined;
 }
 
 /** Reads `6.12`, `v6.12.117-kernlab`, `Linux version 7.3.4 ...` or `seed`; undefined for anything else. */

@@ -4,7 +4,7 @@
  * (include/trace/events/mmflags.h, __def_pageflag_names). Format files keep the C names of the bits and no tool can evaluate them, so
  * the tables are here. The last bits depend on the configuration: they are named where that is known.
  */
-import { type KernelVersion, since } from './kernel-version.js';
+import { agreed, type KernelVersion, since } from './kernel-version.js';
 
 interface Era {
   /** first release with it */
@@ -102,7 +102,7 @@ export function pageFlagsOfText(text: string, kernel: KernelVersion | undefined)
 }
 
 function tableOf(kernel: KernelVersion) {
-  const found = ERAS.findLast(({ major, minor }) => since(kernel, major, minor));
+  const found = agreed(kernel, (release) => ERAS.findLast(({ major, minor }) => since(release, major, minor)));
   if (!found) return undefined;
   const { config } = kernel;
   const key = `${found.major}.${found.minor} ${config ? [...config].join() : ''}`;

@@ -4,7 +4,7 @@
  * page and the count at which a life is over. Pure rules over integers; Linux's mm/memremap.c, mm/mm_init.c, mm/swap.c,
  * fs/dax.c and drivers/pci/p2pdma.c of the releases named.
  */
-import { type KernelVersion, since } from './kernel-version.js';
+import { agreed, type KernelVersion, since } from './kernel-version.js';
 
 /**
  * MEMORY_DEVICE_PRIVATE, _COHERENT, _FS_DAX, _GENERIC, _PCI_P2PDMA, device memory of which nothing tells the type, and pages of the
@@ -42,7 +42,10 @@ const PARKED: RestRule = { idle: 1, over: 0 };
 /** The rule for a kind of page in a kernel; undefined where it hangs on what is not known: the kernel, or the type of device memory. */
 export function restRule(kind: PageKind, kernel: KernelVersion | undefined): RestRule | undefined {
   if (kind === 'ordinary') return ZERO;
-  if (!kernel) return undefined;
+  return kernel && agreed(kernel, (release) => deviceRule(kind, release));
+}
+
+function deviceRule(kind: Exclude<PageKind, 'ordinary'>, kernel: KernelVersion): RestRule | undefined {
   if (kernel.seed) return ZERO;
   switch (kind) {
     case 'device':

@@ -444,7 +444,8 @@ export class TextReader {
 
   private endStack(): void {
     const { stackLines, stackRow } = this;
-    if (this.inStack && stackRow >= 0 && (this.frames > 0 || !this.prefix.perf)) {
+    // announced without frames that can be read, as `trace-cmd report -R` has it, it tells nothing
+    if (this.inStack && stackRow >= 0 && (this.frames > 0 || stackLines.node > 0)) {
       if (stackLines.node >= 0 && stackLines.id < 0) {
         const node = stackLines.node;
         this.leaveStackLines();
