@@ -45,7 +45,8 @@ export class Columns {
   /** 1 + the id of the stack: memory that nobody writes costs nothing */
   private stacks = new Int32Array(this.capacity);
 
-  private readonly tallied = new Tally();
+  /** as far as rows were counted */
+  readonly tallied = new Tally();
   /** was any stack set here? */
   private stacked = false;
 
@@ -174,19 +175,18 @@ export class Columns {
 
   /** All rows counted; those that were counted before are not looked at again. */
   get tally(): Tally {
-    const { tallied, length, time, shape, who } = this;
+    const { tallied, length, time, shape } = this;
     if (tallied.rows < length) {
-      const stacks = this.stacked ? this.stacks : undefined;
-      tallied.count({ time, shape, who, stacks }, length, this.shapes.size, this.whos.size);
+      tallied.count({ time, shape, stacks: this.stacked ? this.stacks : undefined }, length);
     }
     return tallied;
   }
 
-  /** Room for as many rows as were counted elsewhere; their numbers there are given by what these are here. Returns the first row. */
-  adopt(tally: TallyData, shapes: Int32Array, whos: Int32Array): number {
+  /** Room for as many rows as were counted elsewhere. Returns the first. @param shapes by number there the one here */
+  adopt(tally: TallyData, shapes: Int32Array): number {
     const base = this.length;
     this.reserve(base + tally.rows);
-    this.tally.add(tally, shapes, whos);
+    this.tally.add(tally, shapes);
     this.length = base + tally.rows;
     return base;
   }

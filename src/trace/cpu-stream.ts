@@ -93,9 +93,12 @@ export class CpuStream {
     this.loop.words[this.at + STREAM.missed] = events;
   }
 
-  /** the number of the task of the event decoded last, and the row of that event, -1 before the first */
+  /** the number of the task of the event decoded last; how many rows there are, and the last of them, -1 before the first */
   get lastWho(): number {
     return this.loop.words[this.at + STREAM.lastWho];
+  }
+  get rows(): number {
+    return this.loop.words[this.at + STREAM.rows] >>> 0;
   }
   get lastRow(): number {
     return this.loop.words[this.at + STREAM.lastRow];

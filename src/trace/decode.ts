@@ -58,7 +58,7 @@ export class Decoder {
     const scale = scaleOf(file);
     this.loop = new Loop({ little: file.little, scaled: scale !== 1 });
     this.loop.doubles[AT.scale / 2] = scale;
-    this.lately = new Lately(this.loop, tables);
+    this.lately = new Lately(this.loop, tables, events.tallied);
   }
 
   /** Tells the kinds how often they occurred. Nothing can be decoded or adopted any more. */
@@ -158,7 +158,7 @@ export class Decoder {
   endAt(until: number): boolean {
     const { words, doubles } = this.loop;
     const due = doubles[(words[AT.heap] + STREAM.due) / 2];
-    if (words[AT.heapSize] === 0 || due >= until || this.events.tally.last >= until) return false;
+    if (words[AT.heapSize] === 0 || due >= until || doubles[AT.last / 2] >= until) return false;
     doubles[AT.until / 2] = until;
     return true;
   }
@@ -181,7 +181,8 @@ export class Decoder {
     const stacks = words[AT.stacked] === 0 ? undefined : part(ROW.stack);
     const times = doubles.subarray(ROW.time / 2, ROW.time / 2 + rows);
     events.append(times, part(ROW.page), part(ROW.shape), part(ROW.who), stacks);
-    void events.tally;
+    events.tallied.rows = events.length;
+    events.tallied.stacked += words[AT.stacked];
     stacks?.fill(0);
     words[AT.row] = words[AT.stacked] = 0;
     words[AT.base] = events.length;
@@ -245,7 +246,11 @@ export class Decoder {
     const handle = tables.extras.add(stream.record());
     loop.doubles[ROW.time / 2 + row] = stream.due;
     words[ROW.page + row] = handle < 0 ? -1 : -2 - handle;
-    words[ROW.shape + row] = tables.shapes.intern(words, stream.start, plan);
+    const shape = tables.shapes.intern(words, stream.start, plan);
+    words[ROW.shape + row] = shape;
+    this.events.tallied.addShape(shape, 1);
+    this.events.tallied.addTimes(stream.due, stream.due);
+    words[stream.at + STREAM.rows]++;
     words[ROW.who + row] = stream.lastWho;
     words[stream.at + STREAM.lastRow] = words[stream.at + STREAM.openRow + context] = words[AT.base] + row;
     words[stream.at + STREAM.openPid + context] = pid;
@@ -288,7 +293,7 @@ export class Decoder {
     if (row < words[AT.base]) this.events.setStack(row, id);
     else {
       words[ROW.stack + row - words[AT.base]] = id + 1;
-      words[AT.stacked] = 1;
+      words[AT.stacked]++;
     }
   }
 

@@ -14,6 +14,7 @@ import type { TallyData } from './tally.js';
 /** One CPU at the ends of a slice. */
 export interface Seam {
   cpu: number;
+  rows: number;
   /** the records that the slice begins with and ends before, and events that are missing right before them */
   first: string;
   next: string;
@@ -52,12 +53,22 @@ export interface SliceData extends ColumnData {
 /** Where a CPU's stream stands: taken before a slice is merged, completed after. */
 export function seamOf({ cpu, missed }: CpuStream, first: string): Seam {
   const none = new Int32Array(4);
-  return { cpu, first, next: '', missedBefore: missed, missedAfter: 0, lastRow: -1, openRow: none, openPid: none };
+  return {
+    cpu,
+    rows: 0,
+    first,
+    next: '',
+    missedBefore: missed,
+    missedAfter: 0,
+    lastRow: -1,
+    openRow: none,
+    openPid: none,
+  };
 }
 
 export function endSeam(seam: Seam, stream: CpuStream): void {
-  const { missed, lastRow, openRow, openPid } = stream;
-  Object.assign(seam, { next: stream.position(), missedAfter: missed, lastRow, openRow, openPid });
+  const { rows, missed, lastRow, openRow, openPid } = stream;
+  Object.assign(seam, { rows, next: stream.position(), missedAfter: missed, lastRow, openRow, openPid });
 }
 
 /** Do two slices meet at the same records, in the same state? */
@@ -105,7 +116,7 @@ export function adopt(
   const whos = Int32Array.from(slice.whos.pid, (pid, who) =>
     tables.whos.intern(slice.whos.cpu[who], pid, slice.whos.comm[who]),
   );
-  const base = events.adopt(slice.tally, shapes, whos);
+  const base = events.adopt(slice.tally, shapes);
   const adopted: Adopted = {
     base,
     shapes,
@@ -186,7 +197,8 @@ function lateStacks({ deferred }: SliceData, ids: Int32Array, decoder: Decoder, 
 }
 
 /** What a CPU's state is behind the slice. */
-function passOn(seam: Seam, { next, missedAfter, lastRow, openRow, openPid }: Seam, base: number): void {
+function passOn(seam: Seam, { rows, next, missedAfter, lastRow, openRow, openPid }: Seam, base: number): void {
+  seam.rows += rows;
   seam.next = next;
   seam.missedAfter = missedAfter;
   if (lastRow >= 0) seam.lastRow = lastRow + base;

@@ -9,6 +9,7 @@ import {
   AT,
   FRAMES_AT,
   FREE_AT,
+  SHAPE_ROWS,
   SHAPE_SLOT_WORDS,
   SHAPE_SLOTS,
   SHAPES_AT,
@@ -17,6 +18,7 @@ import {
   STACKS_AT,
 } from './loop-places.js';
 import { type PageTable, type Places, SHAPE_WORDS, type Shapes } from './shapes.js';
+import type { Tally } from './tally.js';
 
 /** pages that there is room for at first */
 const PAGES = 8192;
@@ -30,17 +32,22 @@ export class Lately {
   constructor(
     private readonly loop: Loop,
     private readonly tables: { shapes: Shapes; pages: PageTable; stacks: StackTable },
+    private readonly tally: Tally,
   ) {}
 
   begin(): void {
     // no pfn has this half: the last page is none yet
     this.loop.words[AT.lastHigh] = -1;
+    this.loop.doubles[AT.first / 2] = Number.POSITIVE_INFINITY;
+    this.loop.doubles[AT.last / 2] = Number.NEGATIVE_INFINITY;
     this.makePages(PAGES);
   }
 
-  /** The pages go to their table. */
+  /** The pages go to their table, and what was counted to the tally. */
   end(): void {
-    const { words } = this.loop;
+    const { words, doubles } = this.loop;
+    this.forgetShapes();
+    this.tally.addTimes(doubles[AT.first / 2], doubles[AT.last / 2]);
     this.tables.pages.take(words.subarray(words[AT.pfns], words[AT.pfns] + 2 * words[AT.pages]));
   }
 
@@ -48,14 +55,23 @@ export class Lately {
   shape(start: number, plan: Places): void {
     const { words } = this.loop;
     if (++this.shapes * 2 > SHAPE_SLOTS) {
-      words.fill(0, SHAPES_AT, SHAPES_AT + SHAPE_SLOTS * SHAPE_SLOT_WORDS);
-      this.shapes = 0;
+      this.forgetShapes();
       return;
     }
     const { shapes } = this.tables;
     const id = shapes.intern(words, start, plan);
     words.set(shapes.words.subarray(id * SHAPE_WORDS, (id + 1) * SHAPE_WORDS), words[AT.slot] + 1);
     words[words[AT.slot]] = id + 1;
+  }
+
+  private forgetShapes(): void {
+    const { words } = this.loop;
+    const end = SHAPES_AT + SHAPE_SLOTS * SHAPE_SLOT_WORDS;
+    for (let at = SHAPES_AT; at < end; at += SHAPE_SLOT_WORDS) {
+      if (words[at] !== 0) this.tally.addShape(words[at] - 1, words[at + SHAPE_ROWS] >>> 0);
+    }
+    words.fill(0, SHAPES_AT, end);
+    this.shapes = 0;
   }
 
   /** Makes a stack known, which may take two turns; false for one that is too long. */

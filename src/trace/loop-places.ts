@@ -83,15 +83,17 @@ export const STREAM = {
   window: 22,
   pagesPos: 23,
   pagesEnd: 24,
+  rows: 25,
   /** by the low bits of a pid: the pid, and 1 + its number in the columns */
   whos: 26,
 } as const;
 export const WHO_SLOTS = 64;
 export const STREAM_WORDS = STREAM.whos + 2 * WHO_SLOTS;
 
-/** contents met lately: a shape (shapes.ts) behind 1 + its number */
+/** contents met lately: a shape (shapes.ts) behind 1 + its number, and in the last word its rows */
 export const SHAPE_SLOTS = 4096;
 export const SHAPE_SLOT_WORDS = 16;
+export const SHAPE_ROWS = SHAPE_SLOT_WORDS - 1;
 /** stacks met lately: 1 + number, hash, words, where these are */
 export const STACK_SLOTS = 4096;
 export const STACK_SLOT_WORDS = 4;
@@ -106,6 +108,7 @@ export const AT = {
   /** where a new content or stack may be put, and the hash of the latter */
   slot: 67,
   hash: 68,
+  /** rows here that have a stack */
   stacked: 69,
   claimed: 70,
   room: 71,
@@ -138,6 +141,9 @@ export const AT = {
   half: 100,
   two27: 102,
   two32: 104,
+  /** of all rows, the earliest and the latest time */
+  first: 106,
+  last: 108,
   heapSize: 110,
   /** streams, the earliest first */
   heap: 128,

@@ -13,6 +13,7 @@ import {
   PLAN,
   ROW,
   ROWS,
+  SHAPE_ROWS,
   SHAPE_SLOT_WORDS,
   SHAPE_SLOTS,
   SHAPES_AT,
@@ -77,7 +78,7 @@ return code;
 const runText = (dialect: Dialect): string => `() => {
 let s = 0, row = M[${AT.row}], stage = M[${AT.stage}], tie = 0, other = 0, pid = 0, lastPid = 0, who = 0, context = 0, p = 0,
   lastLow = M[${AT.lastLow}], lastHigh = M[${AT.lastHigh}], lastPage = M[${AT.lastPage}],
-  at = 0, slot = 0, hash = 0, shape = 0, count = 0, mapcount = 0, kind = 0, val = 0, ret = 0, flags = 0, flagsHigh = 0,
+  at = 0, slot = 0, entry = 0, hash = 0, shape = 0, count = 0, mapcount = 0, kind = 0, val = 0, ret = 0, flags = 0, flagsHigh = 0,
   mapping = 0, mappingHigh = 0, k = 0, words = 0, limit = ${double(AT.until)};
 ${LOCALS}
 B0: {
@@ -307,7 +308,7 @@ B5: { L5: for (;;) {
 } }
 M[${STREAM.openRow} + s + context] = -1;
 M[${ROW.stack} + other] = M[page];
-M[${AT.stacked}] = 1;
+M[${AT.stacked}] = M[${AT.stacked}] + 1;
 M[${PLAN.count} + p] = M[${PLAN.count} + p] + 1;`;
 
 /** The record that is due. */
@@ -341,6 +342,10 @@ B3: {
   M[${STREAM.openRow} + (s + context)] = at;
   M[${STREAM.openPid} + (s + context)] = pid;
   M[${STREAM.lastRow} + s] = at;
+  M[${STREAM.rows} + s] = M[${STREAM.rows} + s] + 1;
+  M[entry] = M[entry] + 1;
+  if (due < ${double(AT.first)}) ${double(AT.first)} = due;
+  if (due > ${double(AT.last)}) ${double(AT.last)} = due;
   M[${PLAN.count} + p] = M[${PLAN.count} + p] + 1;
   row = row + 1;
 }`;
@@ -360,6 +365,7 @@ hash = Math.imul(hash ^ hash >>> 15, 0x2c1b3c6d);
 slot = (hash ^ hash >>> 13) & ${SHAPE_SLOTS - 1};
 B4: { L4: for (;;) {
   at = slot * ${SHAPE_SLOT_WORDS};
+  entry = at + ${SHAPES_AT + SHAPE_ROWS};
   shape = M[${SHAPES_AT} + at] - 1;
   if (shape < 0) {
     M[${AT.slot}] = at + ${SHAPES_AT};

@@ -65,7 +65,7 @@ export class DatReader {
   private readonly readable: boolean;
   private readonly usable: CpuArea[];
   /** the CPUs at the end of what was read */
-  private seams: Seam[] = [];
+  readonly seams: Seam[] = [];
   /** of adopted slices; they are set when all rows are written */
   private readonly late: LateStack[] = [];
   private readonly notesBefore: number;
@@ -307,22 +307,21 @@ function recordingOf(file: DatFile, chosen: DatBuffer | undefined, reader: DatRe
     lost: reader.lost,
     lostUnknown: reader.lostUnknown,
     orphanStacks: decoder.orphanStacks,
-    cpus: cpuSummaries(file, reader.events),
+    cpus: cpuSummaries(file, reader.seams),
     buffers: file.buffers.map((buffer) => ({ name: buffer.name, bytes: bytesOf(buffer), chosen: buffer === chosen })),
     diagnostics: file.notes.list,
   };
 }
 
 /** What trace-cmd saved of the ring buffer's own counters, with the rows that were read. */
-function cpuSummaries(file: DatFile, events: Columns): CpuSummary[] {
+function cpuSummaries(file: DatFile, seams: readonly Seam[]): CpuSummary[] {
   const byCpu = new Map<number, CpuSummary>();
   const at = (cpu: number): CpuSummary => {
     let entry = byCpu.get(cpu);
     if (!entry) byCpu.set(cpu, (entry = { cpu, read: 0, overrun: -1, dropped: -1 }));
     return entry;
   };
-  const { perWho } = events.tally;
-  for (let who = 0; who < events.whos.size; who++) at(events.whos.cpu[who]).read += perWho[who];
+  for (const { cpu, rows } of seams) if (rows > 0) at(cpu).read += rows;
   for (const text of file.cpuStats) {
     const cpu = /CPU:\s*(\d+)/.exec(text)?.[1];
     if (cpu === undefined) continue;
