@@ -442,6 +442,19 @@ describe('references without stacks, that their taker may have handed on', () =>
     expect(taken(fast, 'fsdax')).toEqual([['possible', 'handedOn']]);
   });
 
+  test('of a task that gave back nearly all others that it took so: leaked', () => {
+    const others = (many: number) => (made: Made) => {
+      for (let at = 0; at < many; at++) {
+        const pfn = 0x300 + at;
+        made.event('a-1', 'page_ref_mod_unless', pfn, `${FAST} mapping=ff1100000ad87841`);
+        made.event('a-1', 'page_ref_mod_and_test', pfn, 'mapcount=0 mapping=ff1100000ad87841 val=-1 ret=0');
+      }
+      return fast(made);
+    };
+    expect(taken(others(20))).toEqual([['likely', 'takerGone']]);
+    expect(taken(others(10))).toEqual([['possible', 'handedOn']]);
+  });
+
   test('two gets of different kinds and one put, or no fast path: leaked', () => {
     expect(taken((made) => put1(fast(made).get('a-1', 0x100, [])))).toEqual([['likely', 'takerGone']]);
     expect(taken((made) => put1(put(fast(made), '<idle>-0').get('a-1', 0x100, []).get('a-1', 0x100, [])))).toEqual([

@@ -13,7 +13,7 @@ import { type PageKind, restRule } from '../spec/rest.js';
 import type { Recording } from '../trace/recording.js';
 import { BareLife } from './bare-life.js';
 import { breaches } from './breaches.js';
-import { mayBeHandedOn } from './handed-on.js';
+import { HandedOn } from './handed-on.js';
 import { Ledger } from './ledger.js';
 import { LIFE } from './lives.js';
 import { mayBeBatched } from './lru-batch.js';
@@ -44,6 +44,7 @@ export class Suspects {
   readonly holders = new Map<Unjudged, Set<string>>();
   private readonly ledger: Ledger;
   private readonly tasks: Tasks;
+  private readonly handedOn: HandedOn;
   private readonly end: number;
   private everGiven: Set<number> | undefined;
   /** by shape, as far as it was asked: pages are many, what they show is not */
@@ -62,6 +63,7 @@ export class Suspects {
     this.sites = new Sites(recording);
     this.ledger = new Ledger(recording, lives.index, lives.counts, this.sites);
     this.tasks = new Tasks(recording, lives.index, this.sites, stacks);
+    this.handedOn = new HandedOn(recording, lives.index, kernel, kindOf);
     this.end = recording.events.length > 0 ? recording.events.time[recording.events.length - 1] : 0;
   }
 
@@ -278,7 +280,7 @@ export class Suspects {
     const { lives, index, firstLife } = this.lives;
     const begin = lives.begin[firstLife[page + 1] - 1];
     const life = new BareLife(this.recording, index, page, begin, this.kernel);
-    const [batched, handed] = [mayBeBatched(life), mayBeHandedOn(life)];
+    const [batched, handed] = [mayBeBatched(life), this.handedOn.mayBe(life)];
     if (batched + handed < references) return [];
     return handed > 0 ? ['handedOn'] : ['batch'];
   }
