@@ -14,11 +14,13 @@ import { RangeMap } from '../src/conform/ranges.js';
 import { Counts } from '../src/conform/rebuild.js';
 import { findLives, type LivesOf, summarize, summaryOf } from '../src/conform/summary.js';
 import { parseKernelVersion } from '../src/spec/kernel-version.js';
+import type { Columns } from '../src/trace/columns.js';
 import { rowsInto } from '../src/trace/join.js';
 import { DatReader } from '../src/trace/read-dat.js';
 import { type Codecs, finished, Notes, type Recording } from '../src/trace/recording.js';
 import type { Slice } from '../src/trace/slices.js';
 import { sourceOf } from '../src/trace/source.js';
+import { Tally } from '../src/trace/tally.js';
 
 const RECORDINGS = fileURLToPath(new URL('../recordings', import.meta.url));
 const MAIN = fileURLToPath(new URL('../dist/bin/main.cjs', import.meta.url));
@@ -88,7 +90,37 @@ function all({
   const pages = Array.from(events.pages.pfn.subarray(0, events.pages.size));
   const frames = Array.from({ length: stacks.size }, (_, id) => stacks.frames(id));
   const told = kinds.map(({ name, count }) => ({ name, count }));
-  return { rows, pages, frames, told, losses, lost, lostUnknown, orphanStacks, cpus, timeBase, diagnostics };
+  return {
+    rows,
+    tally: tallyOf(events),
+    pages,
+    frames,
+    told,
+    losses,
+    lost,
+    lostUnknown,
+    orphanStacks,
+    cpus,
+    timeBase,
+    diagnostics,
+  };
+}
+
+/** What was counted on the way: what there is. */
+function tallyOf(events: Columns) {
+  const { rows, stacked, first, last, perShape } = events.tally;
+  const counted = new Tally();
+  counted.count(events.contents(), events.length);
+  const byShape = (rows: Uint32Array) => Array.from({ length: events.shapes.size }, (_, shape) => rows[shape] ?? 0);
+  const told = { rows, stacked, first, last, perShape: byShape(perShape) };
+  expect(told).toEqual({
+    rows: counted.rows,
+    stacked: counted.stacked,
+    first: counted.first,
+    last: counted.last,
+    perShape: byShape(counted.perShape),
+  });
+  return told;
 }
 
 describe.each(['6.12-record.dat.xz', '5.10-leaks-fsdax.dat.xz', '7.3-fsdax.dat.xz'])('%s', (name) => {
