@@ -70,4 +70,10 @@ export class BareLife {
   gives(at: number): boolean {
     return this.delta(at) < 0 && !this.isUnmapping(at);
   }
+
+  /** Is it the batch's own put, by which the page came onto the LRU (mm/swap.c: lru_add)? Whose batch it was in does not matter. */
+  isDrain(at: number): boolean {
+    if (at === this.from || !this.gives(at)) return false;
+    return this.state(at).flags?.has('lru') === true && this.state(at - 1).flags?.has('lru') === false;
+  }
 }

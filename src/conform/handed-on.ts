@@ -79,6 +79,6 @@ function matchGets(life: BareLife, tell: (at: number, isKept: boolean) => void):
       const left = puts.get(pid) ?? 0;
       if (left > 0) puts.set(pid, left - 1);
       tell(at, left === 0);
-    } else if (life.gives(at)) puts.set(pid, (puts.get(pid) ?? 0) + 1);
+    } else if (life.gives(at) && !life.isDrain(at)) puts.set(pid, (puts.get(pid) ?? 0) + 1);
   }
 }
