@@ -4,9 +4,11 @@
  * kept: text that is assembled (assemble.ts), and tables in the memory of the search. A step that is a violation is left to
  * the search.
  */
+
+import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import { OK, unpack } from './emit.js';
-import type { Encoding, LocalSlot } from './encode.js';
+import { type Allowed, bitOf, type Encoding, type LocalSlot } from './encode.js';
 import type { Independence } from './independent.js';
 import { widthOf } from './local-graph.js';
 import type { Places } from './places.js';
@@ -34,10 +36,11 @@ interface Lookup {
 }
 
 /** @returns what takes the steps of a model that are taken alone */
-export function collapseOf(independence: Independence, { tasks }: LinkedScenario, encoding: Encoding): Collapse {
+export function collapseOf(independence: Independence, linked: LinkedScenario, encoding: Encoding): Collapse {
+  const { tasks } = linked;
   const table: number[] = [];
   const lookups = tasks.map((_, task) => lookupOf(independence, task, encoding, table));
-  const rows = rowsOf(independence);
+  const rows = rowsOf(independence, linked, encoding);
   const at = table.length;
   table.push(...rows.words);
   const texts = (p: Places): Map<string, string> => {
@@ -48,51 +51,59 @@ export function collapseOf(independence: Independence, { tasks }: LinkedScenario
 }
 
 /**
- * Steps that are taken alone beside the same spots are one row, a bit each, those of the first task first. The words of a spot say
- * of each row whether it may be taken as far as the task there has a say: it is the one of this spot, or another task's and
- * alone beside it. What the words of all tasks' spots have in common are the steps that may be taken in a state.
+ * Each row has a bit, those of the first task first. The words of a spot say of each row whether it may be taken as far as the
+ * task there has a say: it is one of this spot, or another task's and alone beside it. So do the words of what an element of memory
+ * holds. What all these words have in common are the steps that may be taken in a state.
  */
 interface Rows {
-  /** how many words a spot has */
+  /** how many words a spot has, and a value */
   width: number;
+  /** those of the spots of all tasks, then those of values */
   words: Int32Array;
   /** task -> its bits */
   masks: readonly (readonly number[])[];
+  /** memory that rows ask for: where the words of its values are, and in which of them it has a say */
+  asked: { at: number; low: number; slot: Field; isIn: readonly boolean[] }[];
 }
 
-function rowsOf(independence: Independence): Rows {
-  const { beside, firsts } = independence;
-  const known = beside.map(() => new Map<string, number>());
-  const all: { task: number; row: Int32Array }[] = [];
-  const numbers = beside.map((ofTask, task) =>
-    ofTask.map((row) => {
-      if (!row) return undefined;
-      const key = row.join();
-      const number = known[task].get(key) ?? all.push({ task, row }) - 1;
-      known[task].set(key, number);
-      return number;
-    }),
-  );
-  const width = Math.max(1, Math.ceil(all.length / 32));
+type Field = Pick<LocalSlot, 'word' | 'shift' | 'bits' | 'signed'>;
+
+function rowsOf(independence: Independence, { tasks }: LinkedScenario, { columns }: Encoding): Rows {
+  const { firsts } = independence;
+  const rows = [...independence.rows].sort((a, b) => a.task - b.task);
+  const width = Math.max(1, Math.ceil(rows.length / 32));
   // where no task can be, nothing is alone
-  const words = new Int32Array((nowhereIn(independence) + 1) * width);
-  numbers.forEach((ofTask, task) => {
-    ofTask.forEach((number, i) => {
-      const spot = firsts[task] + i;
-      all.forEach((other, bit) => {
-        const may = other.task === task ? bit === number : (other.row[spot >> 5] >>> (spot & 31)) & 1;
-        if (may) words[spot * width + (bit >> 5)] |= 1 << (bit & 31);
-      });
-    });
+  const words: number[] = new Array((nowhereIn(independence) + 1) * width).fill(0);
+  const masks = tasks.map(() => new Array<number>(width).fill(0));
+  const set = (at: number, bit: number): void => {
+    words[at + (bit >> 5)] |= 1 << (bit & 31);
+  };
+  rows.forEach(({ task, spots, beside }, bit) => {
+    masks[task][bit >> 5] |= 1 << (bit & 31);
+    for (const spot of spots) set((firsts[task] + spot) * width, bit);
+    for (let spot = 0; spot < nowhereIn(independence); spot++) {
+      if ((beside[spot >> 5] >>> (spot & 31)) & 1) set(spot * width, bit);
+    }
   });
-  const masks = beside.map((_, task) => {
-    const mask = new Int32Array(width);
-    all.forEach((row, bit) => {
-      if (row.task === task) mask[bit >> 5] |= 1 << (bit & 31);
+  const names = new Map<string, Allowed>();
+  for (const { allows } of rows) for (const one of allows) names.set(`${one.column} ${one.element}`, one);
+  const asked = [...names.values()].map(({ column, element }) => {
+    const place = columns.get(column);
+    assert(place !== undefined, `${column} is not in the state`);
+    const { bits, signed } = place;
+    const bit = bitOf(place, element);
+    const at = words.length;
+    const low = signed ? -(2 ** (bits - 1)) : 0;
+    for (let i = 0; i < 2 ** bits * width; i++) words.push(0);
+    const isIn = new Array<boolean>(width).fill(false);
+    rows.forEach(({ allows }, row) => {
+      const allowed = allows.find((one) => one.column === column && one.element === element);
+      if (allowed) isIn[row >> 5] = true;
+      for (let i = 0; i < 2 ** bits; i++) if (allowed?.values.includes(i + low) !== false) set(at + i * width, row);
     });
-    return [...mask];
+    return { at, low, slot: { word: bit >>> 5, shift: bit & 31, bits, signed }, isIn };
   });
-  return { width, words, masks };
+  return { width, words: Int32Array.from(words), masks, asked };
 }
 
 /** @returns the number of a spot where no task can be, beside which nothing is alone */
@@ -152,21 +163,22 @@ ${among}
  */
 function settleText(
   p: Places,
-  { at, width, masks }: Rows & { at: number },
+  { at, width, masks, asked }: Rows & { at: number },
   tasks: LinkedScenario['tasks'],
   { tasks: blocks }: Encoding,
 ): string {
   const placeOf = (task: number): string => `${at} + spot${task}(n) * ${width}`;
-  const each = <T>(text: (word: number) => T): T[] => Array.from({ length: width }, (_, word) => text(word));
-  // no branch for who has a say: nobody can guess that
-  const common = each((word) => `r${word} = ${tasks.map((_, task) => `M[${word} + g${task}]`).join(' & ')};`);
-  let first = 0;
-  const tries = tasks.map(({ points }, task) => {
+  const firsts: number[] = [];
+  let slots = 0;
+  for (const { points } of tasks) {
+    firsts.push(slots);
+    slots += points.length;
+  }
+  const tryOf = (task: number, mask: number): string => {
     const { word, shift, pcBits } = blocks[task];
-    const ofTask = each((i) => (masks[task][i] === 0 ? [] : [`r${i} & ${masks[task][i]}`])).flat();
-    const text = `
-  if ((${ofTask.join(' | ')}) !== 0) {
-    slot = ${first} + (n[${word}] >>> ${shift} & ${2 ** pcBits - 1});
+    return `
+  if ((r & ${mask}) !== 0) {
+    slot = ${firsts[task]} + (n[${word}] >>> ${shift} & ${2 ** pcBits - 1});
     if (M[${p.slots} + slot] === 0) { M[${p.settled}] = k; return slot; }
     copy(before, n);
     outcome = call(n, slot);
@@ -179,21 +191,30 @@ function settleText(
     }
     copy(n, before);
   }`;
-    first += points.length;
-    return ofTask.length > 0 ? text : '';
+  };
+  const words = Array.from({ length: width }, (_, word) => {
+    // no branch for who has a say: nobody can guess that
+    const common = tasks.map((_task, task) => `M[${word} + g${task}]`).join(' & ');
+    const memory = asked.flatMap(({ at: from, low, slot, isIn }) =>
+      isIn[word] ? [`M[${at + from + word} + ((${unpack(slot as LocalSlot)}) - ${low}) * ${width}]`] : [],
+    );
+    const tries = masks.flatMap((mask, task) => (mask[word] === 0 ? [] : [tryOf(task, mask[word])]));
+    const asks = memory.length > 0 ? `\n  if (r !== 0) r = r & ${memory.join(' & ')};` : '';
+    return `r = ${common};${asks}
+  if (r !== 0) {${tries.join('')}
+  }`;
   });
   const all = tasks.map((_, task) => `g${task} = ${placeOf(task)};`).join(' ');
   return `() => {
 let k = M[${p.settled}], count = M[${p.resume + 4}], n = 0, slot = 0, outcome = 0;
-let left = 0, before = ${p.before * 4}, ${tasks.map((_, task) => `g${task} = 0`).join(', ')}, ${each((i) => `r${i} = 0`).join(', ')};
+let left = 0, before = ${p.before * 4}, ${tasks.map((_, task) => `g${task} = 0`).join(', ')}, r = 0;
 L0: for (;;) {
   if (k === count) return 0;
   n = ${p.states * 4} + k * ${p.stride * 4};
   left = ${PATIENCE};
   ${all}
   B1: { L1: for (;;) {
-  ${common.join('\n  ')}
-  if ((${each((i) => `r${i}`).join(' | ')}) === 0) break B1;${tries.join('')}
+  ${words.join('\n  ')}
   break B1;
   } }
   k = k + 1;

@@ -9,7 +9,8 @@ import { evaluate, nextAlternative } from './code.js';
 import { OK } from './emit.js';
 import { Expander } from './expand.js';
 import { generate, makeGround } from './generate.js';
-import { type Model, pcOf } from './model.js';
+import type { Model } from './model.js';
+import { pcOf } from './state.js';
 
 /**
  * @param moves each by the task that makes it in the canonical form of the state before

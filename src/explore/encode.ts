@@ -89,6 +89,22 @@ export interface Expectation {
   columns: Record<string, Range>;
   /** task -> local -> range */
   locals: Record<LocalId, Range>[];
+  /** what to try where steps are to be taken alone (assume.ts) */
+  assumptions?: readonly Assumption[];
+}
+
+/** What memory has to hold for steps of a task from one place to be tried alone. Plain data. */
+export interface Assumption {
+  task: number;
+  pc: number;
+  allows: readonly Allowed[];
+}
+
+/** What an element of memory may hold. Plain data. */
+export interface Allowed {
+  column: string;
+  element: number;
+  values: readonly number[];
 }
 
 /** @param expectation for what room is made; where it says nothing, for all that is possible */

@@ -7,6 +7,7 @@
  */
 import { InputError } from '../base/diagnostic.js';
 import type { Range } from '../compiler/link-range.js';
+import { learn } from './assume.js';
 import { bitOf, type Encoding, type Expectation, elementsOf, encode, type LocalSlot } from './encode.js';
 import type { Expander } from './expand.js';
 import type { Model } from './model.js';
@@ -49,7 +50,11 @@ export function expectationOf(model: Model, store: Store, expander: Expander): E
   const exact = met.expectation({ isSpare: false, factor: 1 });
   // what takes no more words costs nothing; of a local values may be met only between steps that are taken at once
   const roomy = [2, 1].map((factor) => met.expectation({ isSpare: true, factor }));
-  return roomy.find((each) => wordsOf(model, each) === wordsOf(model, exact)) ?? exact;
+  const found = roomy.find((each) => wordsOf(model, each) === wordsOf(model, exact)) ?? exact;
+  const { linked, symmetry, collapse } = model;
+  if (!collapse) return found;
+  const assumptions = learn(linked, symmetry, encode(linked, symmetry, found), model);
+  return { ...found, assumptions };
 }
 
 /** @returns a number by which some states are chosen: these, and not where they are, which depends on who found them */
@@ -194,5 +199,6 @@ export function widened(expectation: Expectation, { expected }: Encoding, misfit
     if ('column' in what) delete columns[what.column];
     else locals = [];
   }
-  return { columns, locals };
+  // with other room they are another matter (assume.ts)
+  return { columns, locals, assumptions: [...(expectation.assumptions ?? [])] };
 }

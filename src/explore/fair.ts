@@ -12,7 +12,8 @@ import type { NodeId } from '../compiler/link-graph.js';
 import type { Move } from './batch.js';
 import { cyclicComponents } from './components.js';
 import { type Graph, INNER } from './graph.js';
-import { type Model, pcOf } from './model.js';
+import type { Model } from './model.js';
+import { pcOf } from './state.js';
 
 /** Bits of Graph.enabled. */
 const TASKS = 32;

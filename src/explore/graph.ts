@@ -7,7 +7,7 @@
 import { nextAlternative } from './code.js';
 import { BLOCKED, OK } from './emit.js';
 import type { Model } from './model.js';
-import { pcOf } from './model.js';
+import { pcOf } from './state.js';
 
 /** What a state is. */
 export const INNER = 0;

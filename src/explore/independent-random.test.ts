@@ -9,8 +9,9 @@ import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
 import { concreteMoves } from './concrete.js';
 import type { Model } from './model.js';
+import { searchNarrowly } from './narrow.js';
 import { walkMoves } from './path.js';
-import { search } from './search.js';
+import { type SearchResult, search } from './search.js';
 
 const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;
 const S8 = { kind: 'int', name: 's8', bits: 8, signed: true } as const;
@@ -44,6 +45,15 @@ const simple: fc.Arbitrary<Stmt> = fc.oneof(
   fc.tuple(fc.constantFrom(...DATA), fc.nat(2)).map(([field, n]) => store(field, constant(n))),
   fc.constantFrom(...DATA).map((field) => store(field, local(0))),
   fc.constant<Stmt>({ op: 'if', condition: is(0, '===', 1), then: [store('x', constant(2))], else: [], loc: LOC }),
+  fc.tuple(fc.nat(1), fc.constantFrom(...DATA), fc.nat(2)).map(
+    ([n, field, value]): Stmt => ({
+      op: 'if',
+      condition: is(0, '===', n),
+      then: [store(field, constant(value))],
+      else: [],
+      loc: LOC,
+    }),
+  ),
 );
 const body = fc.array(simple, { minLength: 1, maxLength: 3, size: 'max' });
 
@@ -117,7 +127,8 @@ function functionOf(name: string, statements: Stmt[], returns: Type): FunctionIR
   return { name, params: 0, returns, locals, body: [...clear, ...statements], loc: LOC, exported: false };
 }
 
-function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions: boolean): Model {
+/** @param bad what x and y must never hold; with a third number, what x, y and z must not hold at an end */
+function modelOf(tasks: Stmt[][], [x, y, z]: readonly [number, number, number?], reductions: boolean): Model {
   const field = (name: string, type: Type) => ({
     name,
     type,
@@ -131,15 +142,28 @@ function modelOf(tasks: Stmt[][], [x, y]: readonly [number, number], reductions:
   const both: Expr = { op: 'binary', type: BOOL, operator: '&&', left: is(0, '===', x), right: is(1, '===', y) };
   const bad: Stmt[] = [load(0, 'x'), load(1, 'y'), { op: 'return', value: both, loc: LOC }];
   const functions = tasks.map((statements, i) => functionOf(`t${i}`, statements, { kind: 'void' }));
+  const all: Expr = { op: 'binary', type: BOOL, operator: '&&', left: both, right: is(2, '===', z ?? 0) };
+  const value: Expr = { op: 'unary', type: BOOL, operator: '!', operand: all };
+  const good: Stmt[] = [load(0, 'x'), load(1, 'y'), load(2, 'z'), { op: 'return', value, loc: LOC }];
+  const predicates = [functionOf('bad', bad, BOOL), functionOf('good', good, BOOL)];
   const ir: ProgramIR = {
     kernel: 'v1.0',
     structs: new Map([['Shared', { name: 'Shared', fields, loc: LOC, poison: false }]]),
     globals: new Map([['shared', { name: 'shared', struct: 'Shared', count: 1, isArray: false, loc: LOC }]]),
-    functions: new Map([...functions, functionOf('bad', bad, BOOL)].map((fn) => [fn.name, fn])),
+    functions: new Map([...functions, ...predicates].map((fn) => [fn.name, fn])),
     params: new Map(),
   };
-  const never = x < 3 ? ['bad'] : [];
-  return modelOfProgram(ir, { tasks: functions.map(({ name }) => name), never, reductions });
+  const asked = z === undefined ? { never: x < 3 ? ['bad'] : [] } : { atEnd: ['good'] };
+  return modelOfProgram(ir, { tasks: functions.map(({ name }) => name), ...asked, reductions });
+}
+
+/** That what was found, if anything, is there at the end of a run of the program, and not on a shorter one. */
+function expectRun(plain: SearchResult, model: Model, { found, moves }: SearchResult): void {
+  if (!found) return;
+  const walked = walkMoves(model, concreteMoves(model, moves));
+  expect(walked.path.length).toBeGreaterThanOrEqual(plain.moves.length);
+  if (found.kind === 'never') expect(model.code.never[found.property](walked.state)).toBe(true);
+  if (found.kind === 'terminal') expect(walked.blocked.every(({ reason }) => reason !== 'can go on')).toBe(true);
 }
 
 it('random programs with locks have one verdict, with steps taken alone or not', () => {
@@ -152,17 +176,53 @@ it('random programs with locks have one verdict, with steps taken alone or not',
       const reduced = search(model);
       expect(reduced.found === undefined).toBe(plain.found === undefined);
       if (reduced.states < plain.states) seen.smaller++;
+      const learnt = searchNarrowly(model, { narrowFrom: 1 });
+      expect(learnt.result.found === undefined, 'under assumptions').toBe(plain.found === undefined);
+      expectRun(plain, learnt.model, learnt.result);
       if (plain.found?.kind === 'never') seen.never++;
       if (plain.found?.kind === 'terminal') seen.terminal++;
       if (!plain.found) seen.holds++;
-      const { found } = reduced;
-      if (!found) return;
-      const walked = walkMoves(model, concreteMoves(model, reduced.moves));
-      expect(walked.path.length).toBeGreaterThanOrEqual(plain.moves.length);
-      if (found.kind === 'never') expect(model.code.never[found.property](walked.state)).toBe(true);
-      if (found.kind === 'terminal') expect(walked.blocked.every(({ reason }) => reason !== 'can go on')).toBe(true);
+      expectRun(plain, model, reduced);
     }),
     { numRuns: Number(process.env.RUNS ?? 120), seed: Number(process.env.SEED ?? 39) },
+  );
+  for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(5);
+});
+
+/** Looks at one thing, and where it is what it is to be, at another. */
+const looking: fc.Arbitrary<Stmt[]> = fc
+  .tuple(fc.constantFrom(...DATA), fc.nat(1), fc.constantFrom(...DATA), fc.constantFrom(...DATA), fc.nat(2))
+  .map(([flag, n, from, to, value]) => [
+    load(0, flag),
+    {
+      op: 'if',
+      condition: is(0, '===', n),
+      then: value < 2 ? [store(to, constant(value))] : [load(0, from), store(to, local(0))],
+      else: [],
+      loc: LOC,
+    },
+  ]);
+const setting = fc.tuple(fc.constantFrom(...DATA), fc.nat(2)).map(([field, n]) => [store(field, constant(n))]);
+const lookers = fc.array(
+  fc.array(fc.oneof(looking, looking, setting), { minLength: 1, maxLength: 3 }).map((parts) => parts.flat()),
+  { minLength: 3, maxLength: 3 },
+);
+
+it('steps that are taken alone under what memory holds leave no finding out', () => {
+  const seen = { learnt: 0, found: 0, holds: 0 };
+  fc.assert(
+    fc.property(lookers, fc.tuple(fc.nat(2), fc.nat(2), fc.nat(2)), (tasks, bad) => {
+      const plain = search(modelOf(tasks, bad, false));
+      const model = modelOf(tasks, bad, true);
+      const reduced = search(model);
+      const { result, model: last } = searchNarrowly(model, { narrowFrom: 1 });
+      expect(result.found === undefined).toBe(plain.found === undefined);
+      if (!plain.found && result.states < reduced.states) seen.learnt++;
+      if (plain.found) seen.found++;
+      else seen.holds++;
+      expectRun(plain, last, result);
+    }),
+    { numRuns: Number(process.env.RUNS ?? 100), seed: Number(process.env.SEED ?? 41) },
   );
   for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(5);
 });

@@ -13,21 +13,32 @@ import type { CellAccess, Graph } from '../compiler/link-graph.js';
 import { wholeRegion } from '../compiler/link-steps.js';
 import { ValueSets } from '../compiler/link-values.js';
 import { poisonable } from './emit-cell.js';
-import { type LocalGraph, localGraphOf, type Spot } from './local-graph.js';
+import type { Allowed, Encoding } from './encode.js';
+import { type Elements, type LocalGraph, localGraphOf, type Spot, type Values } from './local-graph.js';
 import type { Symmetry } from './symmetry-map.js';
 import { type Holding, holdings, isCut, type WaitStep, waitingIn } from './waiting.js';
+
+/** Elements that have room for more values than this are not told apart by them. */
+const MANY = 16;
 
 /** Which steps are taken alone, and beside what. */
 export interface Independence {
   graphs: readonly LocalGraph[];
   /** task -> its first spot, where the spots of all tasks are numbered through */
   firsts: readonly number[];
-  /** task -> spot -> a bit for each spot of all tasks, 1 where the two do not meet; undefined where no step is alone */
-  beside: readonly (readonly (Int32Array | undefined)[])[];
+  rows: readonly Row[];
 }
 
-/** Elements of memory, a bit each. */
-export type Elements = bigint;
+/** Steps of one task that are taken alone beside the same spots. */
+export interface Row {
+  task: number;
+  /** spots of the task */
+  spots: number[];
+  /** a bit for each spot of all tasks, 1 where the step is alone beside it */
+  beside: Int32Array;
+  /** what memory has to hold for that */
+  allows: readonly Allowed[];
+}
 
 /** What is touched; `adds`: only something is added to it, and nobody looks at what was there. */
 export interface Footprint {
@@ -36,9 +47,9 @@ export interface Footprint {
   adds: Elements;
 }
 
-const NONE: Footprint = { reads: 0n, writes: 0n, adds: 0n };
+export const NONE: Footprint = { reads: 0n, writes: 0n, adds: 0n };
 
-interface Step extends Footprint, WaitStep {
+export interface Step extends Footprint, WaitStep {
   chooses: boolean;
 }
 
@@ -47,79 +58,101 @@ interface Step extends Footprint, WaitStep {
  * @returns the steps that may be taken alone; undefined where none ever is beside tasks that have not ended
  */
 export function findIndependence(linked: LinkedScenario, symmetry: Symmetry): Independence | undefined {
-  const found = new Analysis(linked).independence(symmetry);
-  return found.beside.some((steps) => steps.some((beside) => beside !== undefined)) ? found : undefined;
+  const found = new Analysis(linked, symmetry).independence();
+  return found.rows.length > 0 ? found : undefined;
 }
 
-class Analysis {
+/** What the code says of all steps. */
+export class Analysis {
   readonly #linked: LinkedScenario;
   readonly #values: ValueSets;
   readonly #poisonable: ReadonlySet<string>;
   readonly #bits = new Map<string, number>();
-  readonly #graphs: LocalGraph[];
-  readonly #steps: Step[][];
+  readonly #room: Encoding | undefined;
+  readonly graphs: readonly LocalGraph[];
+  readonly steps: readonly (readonly Step[])[];
+  /** per task and spot what the task keeps others waiting for there */
+  readonly held: readonly (readonly (readonly Holding[])[])[];
+  /** per task the spots where its step is never taken alone */
+  readonly cuts: readonly ReadonlySet<number>[];
   /** what never and sometimes look at */
-  readonly #visible: Elements;
+  readonly visible: Elements;
+  /** task -> its first spot, where the spots of all tasks are numbered through */
+  readonly firsts: readonly number[];
+  readonly spotCount: number;
 
-  constructor(linked: LinkedScenario) {
+  /** @param room where it is given, values of memory are told apart: of elements that have room for few */
+  constructor(linked: LinkedScenario, symmetry: Symmetry, room?: Encoding) {
     this.#linked = linked;
+    this.#room = room;
     const graphs = linked.tasks.map(({ graph }) => graph);
     const properties = [...linked.never, ...linked.sometimes].map(({ graph }) => graph);
     this.#values = new ValueSets(linked.compiled.program, linked.memory, [...graphs, ...properties]);
     this.#poisonable = poisonable(linked);
-    this.#graphs = linked.tasks.map((task) =>
-      localGraphOf(linked, task, (cell) => this.#values.elements(task.graph, cell)),
+    this.graphs = linked.tasks.map((task) =>
+      localGraphOf(linked, task, (cell) => this.#values.elements(task.graph, cell), room && this.#told()),
     );
-    this.#steps = linked.tasks.map((task, t) => this.#graphs[t].spots.map((spot) => this.#step(task, spot)));
+    this.steps = this.graphs.map(({ spots }, t) => spots.map((spot) => this.#step(linked.tasks[t], spot)));
     this.#commute();
-    this.#visible = properties.reduce((all, graph) => all | this.#seen(graph), 0n);
+    this.visible = properties.reduce((all, graph) => all | this.#seen(graph), 0n);
+    const starts = this.graphs.map(({ start }) => start);
+    this.held = holdings({ steps: this.steps, starts, initials: this.#initials() });
+    this.cuts = this.#cuts(symmetry);
+    let count = 0;
+    this.firsts = this.graphs.map(({ spots }) => {
+      count += spots.length;
+      return count - spots.length;
+    });
+    this.spotCount = count;
   }
 
-  independence(symmetry: Symmetry): Independence {
-    const { tasks } = this.#linked;
-    const starts = this.#graphs.map(({ start }) => start);
-    const held = holdings({ steps: this.#steps, starts, initials: this.#initials() });
-    const cuts = this.#cuts(symmetry);
-    const firsts: number[] = [];
-    let count = 0;
-    for (const { spots } of this.#graphs) {
-      firsts.push(count);
-      count += spots.length;
-    }
-    const rows = new Map<string, Int32Array | undefined>();
-    const beside = tasks.map((_, t) =>
-      this.#steps[t].map((step, spot) => {
-        const isKept = step.chooses || cuts[t].has(spot) || (step.changes & this.#visible) !== 0n;
-        if (step.pc === 0 || isKept) return undefined;
-        const key = [t, step.reads, step.writes, step.adds, JSON.stringify(held[t][spot])].join();
-        if (!rows.has(key)) rows.set(key, this.#row(t, step, held[t][spot], firsts, count));
-        return rows.get(key);
-      }),
-    );
-    return { graphs: this.#graphs, firsts, beside };
+  /** Column and element of each bit. */
+  get elements(): { column: string; element: number }[] {
+    return [...this.#bits.keys()].map((key) => {
+      const [column, element] = key.split(' ');
+      return { column, element: Number(element) };
+    });
   }
+
+  /** @returns what an element (a bit) can hold, where that is little */
+  valuesOf(bit: number): readonly number[] | undefined {
+    return this.#held[bit];
+  }
+
+  independence(): Independence {
+    const rows = new Map<string, Row>();
+    this.steps.forEach((steps, task) => {
+      steps.forEach((step, spot) => {
+        const isKept = step.chooses || this.cuts[task].has(spot) || (step.changes & this.visible) !== 0n;
+        if (step.pc === 0 || isKept) return;
+        const beside = this.#row(task, step, this.held[task][spot]);
+        if (beside) addRow(rows, { task, spots: [spot], beside, allows: [] });
+      });
+    });
+    return { graphs: this.graphs, firsts: this.firsts, rows: [...rows.values()] };
+  }
+
+  readonly #rows = new Map<string, Int32Array | undefined>();
 
   /** @returns beside which spots of the other tasks a step is alone; undefined where that is so only once all have ended */
-  #row(
-    task: number,
-    step: Step,
-    held: readonly Holding[],
-    firsts: readonly number[],
-    count: number,
-  ): Int32Array | undefined {
-    const row = new Int32Array((count >> 5) + 1);
+  #row(task: number, step: Step, held: readonly Holding[]): Int32Array | undefined {
+    const key = [task, step.reads, step.writes, step.adds, JSON.stringify(held)].join();
+    if (this.#rows.has(key)) return this.#rows.get(key);
+    const row = new Int32Array((this.spotCount >> 5) + 1);
     let isUseful = false;
-    for (let other = 0; other < firsts.length; other++) {
+    for (let other = 0; other < this.firsts.length; other++) {
       if (other === task) continue;
       this.#future(other, held).forEach((future, spot) => {
         if (doMeet(step, future)) return;
-        const at = firsts[other] + spot;
+        const at = this.firsts[other] + spot;
         row[at >> 5] |= 1 << (at & 31);
         if (spot > 0) isUseful = true;
       });
     }
     // with all others at their ends there is one way only
-    return isUseful ? row : undefined;
+    const found = isUseful ? row : undefined;
+    this.#rows.set(key, found);
+    return found;
   }
 
   readonly #futures = new Map<string, Footprint[]>();
@@ -129,7 +162,7 @@ class Analysis {
     const key = `${task} ${JSON.stringify(held)}`;
     const known = this.#futures.get(key);
     if (known) return known;
-    const steps = this.#steps[task];
+    const steps = this.steps[task];
     const all: Footprint[] = steps.map(() => NONE);
     for (let changed = true; changed; ) {
       changed = false;
@@ -154,13 +187,13 @@ class Analysis {
 
   /** Per task the spots where its step is never taken alone: at least one of every cycle that they form. */
   #cuts({ classes, pages }: Symmetry): Set<number>[] {
-    const own = this.#steps.map((steps, task) => cycleHeads(steps, this.#graphs[task].start));
+    const own = this.steps.map((steps, task) => cycleHeads(steps, this.graphs[task].start));
     return own.map((heads, task) => {
       const alike = classes.find((group) => group.includes(task)) ?? [task];
       if (alike.length === 1 && pages.length === 0) return heads;
       // who may change places with it may come to its cycle, and come there from its own; and so with another page
-      const pcs = new Set(alike.flatMap((other) => [...own[other]].map((spot) => this.#steps[other][spot].pc)));
-      return new Set([...this.#steps[task].keys()].filter((spot) => pcs.has(this.#steps[task][spot].pc)));
+      const pcs = new Set(alike.flatMap((other) => [...own[other]].map((spot) => this.steps[other][spot].pc)));
+      return new Set([...this.steps[task].keys()].filter((spot) => pcs.has(this.steps[task][spot].pc)));
     });
   }
 
@@ -170,6 +203,9 @@ class Analysis {
     if (bit === undefined) {
       bit = this.#bits.size;
       this.#bits.set(key, bit);
+      const range = this.#room?.columns.get(column)?.range;
+      const values = range && range.high - range.low < MANY ? range.high - range.low + 1 : 0;
+      this.#held.push(values > 0 && range ? Array.from({ length: values }, (_, i) => range.low + i) : undefined);
     }
     return bit;
   }
@@ -181,6 +217,18 @@ class Analysis {
       const column = this.#linked.layout.column.get(name);
       return column ? this.#linked.memory.initial(column, Number(element)) : -1;
     });
+  }
+
+  readonly #held: (readonly number[] | undefined)[] = [];
+
+  /** Memory as local-graph.ts asks for it. */
+  #told(): Values {
+    return {
+      element: ({ column }, element) =>
+        this.#linked.memory.changingSegments(column).length === 0 ? undefined : this.#bit(column.name, element),
+      held: (bit) => this.#held[bit],
+      beside: (cell) => this.#poison(cell),
+    };
   }
 
   #elements({ column }: CellAccess, touched: Iterable<number>): number[] {
@@ -238,7 +286,7 @@ class Analysis {
   /** Takes what all only add to, and only up or only down, for something whose order does not matter. */
   #commute(): void {
     const signs = new Map<number, Set<number>>();
-    const all = this.#steps.flat();
+    const all = this.steps.flat();
     for (const { added } of all) {
       for (const { element, by } of added) signs.set(element, (signs.get(element) ?? new Set()).add(Math.sign(by)));
     }
@@ -256,11 +304,19 @@ function sumOf(bits: readonly number[]): Elements {
 }
 
 /** Whether the order of two matters. */
-function doMeet(a: Footprint, b: Footprint): boolean {
+export function doMeet(a: Footprint, b: Footprint): boolean {
   const writes = a.writes & (b.reads | b.writes | b.adds);
   const reads = a.reads & (b.writes | b.adds);
   const adds = a.adds & (b.reads | b.writes);
   return (writes | reads | adds) !== 0n;
+}
+
+/** Adds a row, to the spots of one that is the same. */
+export function addRow(rows: Map<string, Row>, row: Row): void {
+  const key = `${row.task} ${row.beside.join()} ${JSON.stringify(row.allows)}`;
+  const known = rows.get(key);
+  if (known) known.spots.push(...row.spots);
+  else rows.set(key, row);
 }
 
 /** @returns at least one place of every cycle */

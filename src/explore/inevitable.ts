@@ -13,7 +13,8 @@ import { BLOCKED, OK } from './emit.js';
 import { fairComponents, waitsForLock } from './fair.js';
 import type { Found } from './finding.js';
 import { END, Graph, type Limits, STUCK } from './graph.js';
-import { type Model, pcOf } from './model.js';
+import type { Model } from './model.js';
+import { pcOf } from './state.js';
 
 /** Runs tried before the graph is: most states from which a violation can be avoided are told by one that does. */
 const RUNS = 32;

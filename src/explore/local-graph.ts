@@ -18,8 +18,12 @@ const MANY = 16;
 const SPOTS = 20_000;
 /** Combinations of values that are told apart at one place at most. */
 const COMBINATIONS = 256;
+/** The same where values of memory are told apart, which takes long. */
+const SPOTS_TOLD = 2_000;
 /** Operations that are followed from one place at most before locals are no longer told apart. */
 const PATIENCE = 4_000;
+/** The same where values of memory are told apart; beyond that they are not. */
+const PATIENCE_TOLD = 1_000;
 
 /** A place of a task. The end is one, too. */
 export interface Spot {
@@ -34,6 +38,34 @@ export interface Spot {
   mains: Set<number>;
   /** whether a step from here makes a choice */
   chooses: boolean;
+  /** the ways that a step can go, where values of memory are told apart; else none */
+  ways: Way[];
+}
+
+/** Elements of memory, a bit each. */
+export type Elements = bigint;
+
+/** One way that a step can go, by the values that it meets. */
+export interface Way {
+  /** element -> what it has to hold */
+  needs: ReadonlyMap<number, number>;
+  reads: Elements;
+  /** what is changed: not what is stored where it was already */
+  changes: Elements;
+  /** element -> what is stored there; undefined for anything */
+  gives: ReadonlyMap<number, number | undefined>;
+  /** the spot that it leads to; -1 where it is a violation */
+  next: number;
+}
+
+/** Memory whose values are told apart. */
+export interface Values {
+  /** number of an element; undefined where it never changes */
+  element(cell: CellAccess, element: number): number | undefined;
+  /** what an element can hold; undefined for too much */
+  held(element: number): readonly number[] | undefined;
+  /** what is looked at beside what an access says */
+  beside(cell: CellAccess): Elements;
 }
 
 export interface LocalGraph {
@@ -48,17 +80,58 @@ type Known = Map<LocalId, number>;
 type ElementsOf = (cell: CellAccess) => readonly number[];
 
 /** A way through a step that is still to be followed from a part of it. */
-interface Way {
+interface Pending {
   at: number;
   known: Known;
+  trail: Trail;
 }
 
-/** @param elementsOf where an access may go, if nothing more is known than its expressions say */
-export function localGraphOf(linked: LinkedScenario, task: LinkedTask, elementsOf: ElementsOf): LocalGraph {
+/** What was done to memory on a way. */
+class Trail {
+  readonly needs: Map<number, number>;
+  readonly gives: Map<number, number | undefined>;
+  reads: Elements;
+
+  constructor(old?: Trail) {
+    this.needs = new Map(old?.needs);
+    this.gives = new Map(old?.gives);
+    this.reads = old?.reads ?? 0n;
+  }
+
+  /** @returns what an element holds now, as far as that is known */
+  valueOf(element: number): number | undefined {
+    return this.gives.has(element) ? this.gives.get(element) : this.needs.get(element);
+  }
+
+  ended(next: number): Way {
+    let changes = 0n;
+    for (const [element, value] of this.gives) {
+      if (value === undefined || this.needs.get(element) !== value) changes |= 1n << BigInt(element);
+    }
+    let { reads } = this;
+    for (const element of this.needs.keys()) reads |= 1n << BigInt(element);
+    return { needs: this.needs, reads, changes, gives: this.gives, next };
+  }
+
+  get key(): string {
+    return `${[...this.needs].join()}|${[...this.gives].join()}|${this.reads}`;
+  }
+}
+
+/**
+ * @param elementsOf where an access may go, if nothing more is known than its expressions say
+ * @param values memory whose values are told apart; undefined where none are
+ */
+export function localGraphOf(
+  linked: LinkedScenario,
+  task: LinkedTask,
+  elementsOf: ElementsOf,
+  values?: Values,
+): LocalGraph {
   const unknown = task.points.map(() => new Set<LocalId>());
   for (;;) {
     const before = unknown.reduce((sum, { size }) => sum + size, 0);
-    const found = new Explorer(linked, task, elementsOf, unknown).run();
+    const found = new Explorer(linked, task, elementsOf, unknown, values).run();
     forgetWidest(found, unknown);
     if (unknown.reduce((sum, { size }) => sum + size, 0) === before) return found;
   }
@@ -91,20 +164,31 @@ class Explorer {
   /** per pc the locals that may be anything there; grows, and while it does the spots found are not the last word */
   readonly #unknown: Set<LocalId>[];
   readonly #keys: readonly (readonly LocalId[])[];
-  readonly #spots: Spot[] = [{ pc: 0, values: [], next: [], touched: new Map(), mains: new Set(), chooses: false }];
+  readonly #spots: Spot[] = [spotOf(0, [])];
   readonly #ids = new Map<string, number>([['0:', 0]]);
   readonly #pending: number[] = [];
   readonly #meetings: (Uint8Array | undefined)[] = [];
-  /** what is known on the way that is followed */
+  /** what is known on the way that is followed, and what it did */
   #known: Known = new Map();
+  #trail = new Trail();
+  readonly #memory: Values | undefined;
+  /** the same, where the step that is followed tells values apart */
+  #told: Values | undefined;
   readonly #folder: Folder;
   /** operation -> the elements that it touches where what is known says nothing new of it */
   readonly #everywhere: (readonly number[] | undefined)[] = [];
   /** per pc and local the values seen */
   readonly #seen = new Map<string, Set<number>>();
 
-  constructor(linked: LinkedScenario, task: LinkedTask, elementsOf: ElementsOf, unknown: Set<LocalId>[]) {
+  constructor(
+    linked: LinkedScenario,
+    task: LinkedTask,
+    elementsOf: ElementsOf,
+    unknown: Set<LocalId>[],
+    values: Values | undefined,
+  ) {
     this.#linked = linked;
+    this.#memory = values;
     this.#task = task;
     this.#elementsOf = elementsOf;
     this.#unknown = unknown;
@@ -119,7 +203,7 @@ class Explorer {
     const start = this.#spotAt(this.#task.startPc, new Map(this.#keys[this.#task.startPc].map((id) => [id, 0])));
     for (let id = this.#pending.pop(); id !== undefined; id = this.#pending.pop()) {
       this.#step(this.#spots[id]);
-      if (this.#spots.length <= SPOTS) continue;
+      if (this.#spots.length <= (this.#memory ? SPOTS_TOLD : SPOTS)) continue;
       this.#unknown.forEach((set, pc) => {
         for (const local of this.#task.points[pc]?.live ?? []) set.add(local);
       });
@@ -138,7 +222,7 @@ class Explorer {
     const key = `${pc}:${values.join()}`;
     let id = this.#ids.get(key);
     if (id === undefined) {
-      id = this.#spots.push({ pc, values, next: [], touched: new Map(), mains: new Set(), chooses: false }) - 1;
+      id = this.#spots.push(spotOf(pc, values)) - 1;
       this.#ids.set(key, id);
       if (pc !== 0) this.#pending.push(id);
     }
@@ -165,6 +249,17 @@ class Explorer {
 
   /** Follows every way that the step can go. */
   #step(spot: Spot): void {
+    if (this.#memory && this.#walk(spot, this.#memory)) return;
+    Object.assign(spot, spotOf(spot.pc, spot.values));
+    this.#walk(spot, undefined);
+    if (this.#memory) spot.ways = this.#blurred(spot, this.#memory);
+  }
+
+  /**
+   * @param told memory whose values are told apart
+   * @returns whether all ways were followed: with values, there may be too many
+   */
+  #walk(spot: Spot, told: Values | undefined): boolean {
     const region = regionOf(this.#task, spot.pc);
     const next = new Set<number>();
     const seen = new Set<string>();
@@ -173,20 +268,46 @@ class Explorer {
     this.#keys[spot.pc].forEach((local, i) => {
       if (!Number.isNaN(spot.values[i])) known.set(local, spot.values[i]);
     });
-    const pending: Way[] = [{ at: 0, known }];
-    let left = PATIENCE;
+    this.#told = told;
+    const pending: Pending[] = [{ at: 0, known, trail: new Trail() }];
+    let left = told ? PATIENCE_TOLD : PATIENCE;
     for (let one = pending.pop(); one; one = pending.pop()) {
       this.#known = one.known;
+      this.#trail = one.trail;
       for (let at = one.at; at >= 0; at = this.#follow(spot, region, at, next, pending)) {
         // what goes on for so long is followed without values
-        if (left-- <= 0) this.#known.clear();
+        if (left-- <= 0) {
+          if (told) return false;
+          this.#known.clear();
+        }
         if (meets[at] < 2) continue;
-        const key = keyOf(at, this.#known);
+        const key = keyOf(at, this.#known) + (told ? this.#trail.key : '');
         if (seen.has(key)) break;
         seen.add(key);
       }
     }
     spot.next = [...next];
+    return true;
+  }
+
+  /** @returns ways of which nothing is known but what they may touch */
+  #blurred({ touched, next }: Spot, memory: Values): Way[] {
+    const gives = new Map<number, undefined>();
+    let reads = 0n;
+    for (const [node, elements] of touched) {
+      const { op } = this.#task.graph.nodes[node];
+      if (op.op !== 'load' && op.op !== 'store') continue;
+      reads |= memory.beside(op.cell);
+      for (const element of elements) {
+        const number = memory.element(op.cell, element);
+        if (number === undefined) continue;
+        if (op.op === 'load') reads |= 1n << BigInt(number);
+        else gives.set(number, undefined);
+      }
+    }
+    let changes = 0n;
+    for (const element of gives.keys()) changes |= 1n << BigInt(element);
+    return [-1, ...next].map((to) => ({ needs: new Map(), reads, changes, gives, next: to }));
   }
 
   /**
@@ -195,15 +316,16 @@ class Explorer {
    * @param pending gets the ways on but for the last
    * @returns the part that the last way on leads to; -1 where there is none
    */
-  #follow(spot: Spot, region: Region, at: number, next: Set<number>, pending: Way[]): number {
+  #follow(spot: Spot, region: Region, at: number, next: Set<number>, pending: Pending[]): number {
     const part = region.parts[at];
     if (part.kind === 'exit') {
-      next.add(this.#spotAt(this.#task.pcOf.get(part.node) ?? 0, this.#known));
-      return -1;
+      const to = this.#spotAt(this.#task.pcOf.get(part.node) ?? 0, this.#known);
+      next.add(to);
+      return this.#end(spot, to);
     }
     const { op } = this.#task.graph.nodes[part.node];
     if (op.op === 'end') next.add(0);
-    if (op.op === 'end' || op.op === 'fail') return -1;
+    if (op.op === 'end' || op.op === 'fail') return this.#end(spot, op.op === 'end' ? 0 : -1);
     if (part.isMain) spot.mains.add(at);
     const [first, second = first] = region.next[at];
     switch (op.op) {
@@ -213,17 +335,17 @@ class Explorer {
       case 'choose':
         return this.#choose(spot, op, first, pending);
       case 'load':
-        this.#assign(op.dst, this.#loaded(op.cell, this.#touch(spot, part.node, op.cell)));
+        this.#load(op, this.#touch(spot, part.node, op.cell), first, pending);
         return first;
       case 'store':
-        this.#touch(spot, part.node, op.cell);
+        this.#store(op, this.#touch(spot, part.node, op.cell));
         return first;
       case 'guard':
         return this.#constant(op.enabled) === 0 ? -1 : first;
       case 'branch': {
         const condition = this.#constant(op.condition);
         if (condition !== undefined) return condition === 0 ? second : first;
-        pending.push({ at: first, known: new Map(this.#known) });
+        pending.push(this.#here(first));
         return second;
       }
       default:
@@ -231,14 +353,66 @@ class Explorer {
     }
   }
 
-  #choose(spot: Spot, op: Op & { op: 'choose' }, to: number, pending: Way[]): number {
+  /** @returns what goes on as things are now */
+  #here(at: number): Pending {
+    return { at, known: new Map(this.#known), trail: this.#told ? new Trail(this.#trail) : this.#trail };
+  }
+
+  #end(spot: Spot, next: number): -1 {
+    if (this.#told) spot.ways.push(this.#trail.ended(next));
+    return -1;
+  }
+
+  /** Goes on with one of the values that an element can hold, and leaves the others for later. */
+  #load({ dst, cell }: Op & { op: 'load' }, elements: readonly number[], to: number, pending: Pending[]): void {
+    const value = this.#loaded(cell, elements);
+    this.#assign(dst, value);
+    if (!this.#told) return;
+    this.#trail.reads |= this.#told.beside(cell);
+    if (value !== undefined) return;
+    const touched = elements.flatMap((element) => this.#told?.element(cell, element) ?? []);
+    for (const element of touched) {
+      if (!this.#trail.gives.has(element)) this.#trail.reads |= 1n << BigInt(element);
+    }
+    if (touched.length !== 1 || elements.length !== 1) return;
+    const [element] = touched;
+    const held = this.#told.held(element);
+    if (this.#trail.gives.has(element) || this.#trail.needs.has(element)) {
+      this.#assign(dst, this.#trail.valueOf(element));
+    } else if (held && held.length > 0) {
+      for (const one of held.slice(1)) {
+        const other = this.#here(to);
+        other.known.set(dst, one);
+        other.trail.needs.set(element, one);
+        pending.push(other);
+      }
+      this.#trail.needs.set(element, held[0]);
+      this.#assign(dst, held[0]);
+    }
+  }
+
+  #store({ cell, value }: Op & { op: 'store' }, elements: readonly number[]): void {
+    if (!this.#told) return;
+    this.#trail.reads |= this.#told.beside(cell);
+    const stored = elements.length === 1 ? this.#constant(value) : undefined;
+    for (const element of elements) {
+      const number = this.#told.element(cell, element);
+      if (number !== undefined) this.#trail.gives.set(number, stored);
+    }
+  }
+
+  #choose(spot: Spot, op: Op & { op: 'choose' }, to: number, pending: Pending[]): number {
     const count = this.#constant(op.count);
     spot.chooses ||= op.count.op !== 'const' || count !== 1;
     if (count === undefined || count > MANY) {
       this.#assign(op.dst, undefined);
       return to;
     }
-    for (let i = 0; i < count - 1; i++) pending.push({ at: to, known: new Map(this.#known).set(op.dst, i) });
+    for (let i = 0; i < count - 1; i++) {
+      const other = this.#here(to);
+      other.known.set(op.dst, i);
+      pending.push(other);
+    }
     this.#assign(op.dst, count - 1);
     return count > 0 ? to : -1;
   }
@@ -270,6 +444,10 @@ class Explorer {
     const folded = this.#folder.fold(expr);
     return folded.op === 'const' ? folded.value : undefined;
   }
+}
+
+function spotOf(pc: number, values: readonly number[]): Spot {
+  return { pc, values, next: [], touched: new Map(), mains: new Set(), chooses: false, ways: [] };
 }
 
 /** @returns another for other values, or at another part */

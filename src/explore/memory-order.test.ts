@@ -12,8 +12,8 @@ import { layOut } from '../compiler/layout.js';
 import { buildModel } from './check.js';
 import { elementsOf } from './encode.js';
 import { checkInOrder, type MemoryOrder } from './memory-order.js';
-import { pcOf, readElement } from './model.js';
 import { search } from './search.js';
+import { pcOf, readElement } from './state.js';
 
 const LOC = { file: 'random.ts', line: 1, column: 1 };
 const U8: Type = { kind: 'int', name: 'u8', bits: 8, signed: false };

@@ -7,18 +7,11 @@ import type { Layout } from '../compiler/layout.js';
 import { LineMarks } from '../compiler/lines.js';
 import { type BufferDepth, type LinkedScenario, link } from '../compiler/link.js';
 import { rangeOfType } from '../compiler/link-range.js';
+import { independenceUnder } from './assume.js';
 import { type Canonical, canonicalForm } from './canonical.js';
 import { type Code, generateCode } from './code.js';
 import { type Collapse, collapseOf } from './collapse.js';
-import {
-  bitOf,
-  type ColumnPlace,
-  type Encoding,
-  type Expectation,
-  elementsOf,
-  encode,
-  type LocalSlot,
-} from './encode.js';
+import { bitOf, type ColumnPlace, type Encoding, type Expectation, elementsOf, encode } from './encode.js';
 import { findIndependence, type Independence } from './independent.js';
 import { findSymmetry } from './symmetry.js';
 import { NO_SYMMETRY, type Symmetry } from './symmetry-map.js';
@@ -67,7 +60,11 @@ export function buildModel(
 
 /** @returns the same model with other states, which have room for the values that are expected */
 export function narrowed({ linked, symmetry, independence, collapse }: Model, expectation: Expectation): Model {
-  return packed({ linked, symmetry, ...(collapse && independence && { independence }) }, expectation);
+  if (!collapse || !independence) return packed({ linked, symmetry }, expectation);
+  const assumptions = expectation.assumptions ?? [];
+  const room = encode(linked, symmetry, expectation);
+  const under = assumptions.length > 0 ? independenceUnder(linked, symmetry, room, assumptions) : undefined;
+  return packed({ linked, symmetry, independence: under ?? independence }, expectation);
 }
 
 function packed(base: Pick<Model, 'linked' | 'symmetry' | 'independence'>, expectation?: Expectation): Model {
@@ -126,23 +123,6 @@ function writeElement(state: Int32Array, place: ColumnPlace, element: number, va
   const bit = bitOf(place, element);
   const mask = place.bits === 32 ? -1 : 2 ** place.bits - 1;
   state[bit >>> 5] |= (value & mask) << (bit & 31);
-}
-
-export function readElement(state: Int32Array, place: ColumnPlace, element: number): number {
-  const bit = bitOf(place, element);
-  const left = (state[bit >>> 5] >>> (bit & 31)) << (32 - place.bits);
-  return place.signed ? left >> (32 - place.bits) : left >>> (32 - place.bits);
-}
-
-/** @returns the value of a local in a state whose task is where the slot is */
-export function readSlot(state: Int32Array, { word, shift, bits, signed }: LocalSlot): number {
-  const left = (state[word] >>> shift) << (32 - bits);
-  return signed ? left >> (32 - bits) : left >>> (32 - bits);
-}
-
-export function pcOf(state: Int32Array, encoding: Encoding, task: number): number {
-  const { word, shift, pcBits } = encoding.tasks[task];
-  return (state[word] >>> shift) & (2 ** pcBits - 1);
 }
 
 function misfit({ compiled }: LinkedScenario, { column }: ColumnPlace, value: number): InputError {

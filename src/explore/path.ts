@@ -12,9 +12,10 @@ import type { Move } from './batch.js';
 import { type Code, generateCode, nextAlternative, type Trace } from './code.js';
 import { BLOCKED, OK, REASONS, VIOLATION } from './emit.js';
 import { elementsOf } from './encode.js';
-import { type Model, pcOf, readElement } from './model.js';
+import type { Model } from './model.js';
 import { Names } from './names.js';
 import { framesOf, operationOf, type Site } from './site.js';
+import { pcOf, readElement } from './state.js';
 import type { Access, BlockedTask, PathStep } from './verdict.js';
 
 /** One step to take: a task, and what its choices come out as. */

@@ -9,7 +9,8 @@
 import type { Move } from './batch.js';
 import { fairComponents, fairLoop, waitsForLock, wayTo } from './fair.js';
 import { Graph, type Limits, type Stop } from './graph.js';
-import { type Model, pcOf } from './model.js';
+import type { Model } from './model.js';
+import { pcOf } from './state.js';
 
 /** A fair run on which a task never ends: to the loop, and round and round. */
 export interface Livelock {

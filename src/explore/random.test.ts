@@ -8,8 +8,9 @@ import { expect, it } from 'vitest';
 import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
 import { elementsOf } from './encode.js';
-import { type Model, pcOf, readElement } from './model.js';
+import type { Model } from './model.js';
 import { searchNarrowly } from './narrow.js';
+import { pcOf, readElement } from './state.js';
 
 const U8: Type = { kind: 'int', name: 'u8', bits: 8, signed: false };
 const REF: Type = { kind: 'ref', struct: 'Cell' };

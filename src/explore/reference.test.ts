@@ -11,10 +11,11 @@ import { BLOCKED, OK } from './emit.js';
 import { Expander } from './expand.js';
 import { Frontier } from './frontier.js';
 import { type Generated, generate, makeGround } from './generate.js';
-import { type Model, pcOf } from './model.js';
+import type { Model } from './model.js';
 import type { Storage } from './places.js';
 import { search } from './search.js';
 import { MemorySpill } from './spill.js';
+import { pcOf } from './state.js';
 import { Store } from './store.js';
 
 const CELL = 'interface Cell { a: u8; b: u8; c: u8; d: u8; e: u16; }\nconst cell = object<Cell>();';

@@ -10,9 +10,10 @@ import type { Binary, Expr, FunctionIR, Local, ProgramIR, Stmt, Type } from '../
 import { nextAlternative } from './code.js';
 import { concreteMoves } from './concrete.js';
 import { elementsOf } from './encode.js';
-import { type Model, pcOf, readElement, readSlot } from './model.js';
+import type { Model } from './model.js';
 import { walkMoves } from './path.js';
 import { search } from './search.js';
+import { pcOf, readElement, readSlot } from './state.js';
 
 const PAGES = 3;
 const U8 = { kind: 'int', name: 'u8', bits: 8, signed: false } as const;

@@ -13,11 +13,16 @@ export interface Shape {
   tasks: readonly string[];
   /** functions that must never be true */
   never?: readonly string[];
+  /** functions that must be true at each end */
+  atEnd?: readonly string[];
   reductions?: boolean;
 }
 
 /** All memory is 0 at the start. */
-export function modelOfProgram(program: ProgramIR, { tasks, never = [], reductions = false }: Shape): Model {
+export function modelOfProgram(
+  program: ProgramIR,
+  { tasks, never = [], atEnd = [], reductions = false }: Shape,
+): Model {
   const layout = layOut(program);
   const named = (name: string, of: string): Named => ({ name, function: of, loc: LOC });
   const compiled: CompiledScenario = {
@@ -27,7 +32,7 @@ export function modelOfProgram(program: ProgramIR, { tasks, never = [], reductio
     tasks: tasks.map((of, i) => named(`t${i}`, of)),
     never: never.map((name) => named(name, name)),
     sometimes: [],
-    finally: [],
+    finally: atEnd.map((name) => named(name, name)),
   };
   const initial = layout.columns.map(({ size }) => new Int32Array(size));
   return buildModel(compiled, layout, initial, { reductions });
