@@ -203,8 +203,14 @@ const looking: fc.Arbitrary<Stmt[]> = fc
     },
   ]);
 const setting = fc.tuple(fc.constantFrom(...DATA), fc.nat(2)).map(([field, n]) => [store(field, constant(n))]);
+/** Sets a thing, and takes it back: who has not yet done so may break what is assumed of it later. */
+const pulse = fc
+  .tuple(fc.constantFrom(...DATA), fc.nat(1))
+  .map(([field, n]) => [store(field, constant(1 - n)), store(field, constant(n))]);
 const lookers = fc.array(
-  fc.array(fc.oneof(looking, looking, setting), { minLength: 1, maxLength: 3 }).map((parts) => parts.flat()),
+  fc
+    .array(fc.oneof(looking, looking, setting, pulse, pulse), { minLength: 1, maxLength: 3 })
+    .map((parts) => parts.flat()),
   { minLength: 3, maxLength: 3 },
 );
 
@@ -222,7 +228,7 @@ it('steps that are taken alone under what memory holds leave no finding out', ()
       else seen.holds++;
       expectRun(plain, last, result);
     }),
-    { numRuns: Number(process.env.RUNS ?? 100), seed: Number(process.env.SEED ?? 41) },
+    { numRuns: Number(process.env.RUNS ?? 300), seed: Number(process.env.SEED ?? 41) },
   );
   for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(5);
 });
