@@ -7,8 +7,10 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { LOC, modelOfProgram } from '../../test/helpers/random-program.js';
 import type { Expr, FunctionIR, ProgramIR, Stmt, Type } from '../compiler/ir.js';
+import { learn } from './assume.js';
 import { concreteMoves } from './concrete.js';
-import type { Model } from './model.js';
+import { ALL } from './expect.js';
+import { type Model, narrowed } from './model.js';
 import { searchNarrowly } from './narrow.js';
 import { walkMoves } from './path.js';
 import { type SearchResult, search } from './search.js';
@@ -231,4 +233,25 @@ it('steps that are taken alone under what memory holds leave no finding out', ()
     { numRuns: Number(process.env.RUNS ?? 300), seed: Number(process.env.SEED ?? 41) },
   );
   for (const count of Object.values(seen)) expect(count, JSON.stringify(seen)).toBeGreaterThan(5);
+});
+
+it('a step is not taken alone beside one who may yet break what is assumed', () => {
+  const where = (id: number, value: number, then: Stmt[]): Stmt => {
+    return { op: 'if', condition: is(id, '===', value), then, else: [], loc: LOC };
+  };
+  const tasks: Stmt[][] = [
+    [store('x', constant(2)), load(0, 'y'), store('x', local(0))],
+    // z may be 1 between the first two steps there: once this has ended nobody sets y any more, but not before
+    [load(0, 'x'), where(0, 2, [store('z', constant(1)), store('z', constant(0))])],
+    // a choice is never taken alone
+    [
+      { op: 'choose', dst: 2, count: constant(2), loc: LOC },
+      where(2, 1, [load(0, 'z'), where(0, 1, [store('y', constant(1))])]),
+    ],
+  ];
+  const whole = modelOf(tasks, [1, 1, 0], true);
+  const assumptions = learn(whole.linked, whole.symmetry, whole.encoding, whole);
+  const model = narrowed(whole, { ...ALL, assumptions });
+  expect(model.independence?.rows.some(({ allows }) => allows.length > 0)).toBe(true);
+  expect(search(model).found?.kind).toBe('finally');
 });
