@@ -67,19 +67,11 @@ function withOthers(first: DatReader, others: readonly DatReader[], slices: read
   return first.recording();
 }
 
+const REST = ['losses', 'lost', 'lostUnknown', 'orphanStacks', 'cpus', 'timeBase', 'diagnostics'] as const;
+
 /** Everything that a recording says, numbers of the tables included. */
-function all({
-  events,
-  kinds,
-  stacks,
-  losses,
-  lost,
-  lostUnknown,
-  orphanStacks,
-  cpus,
-  timeBase,
-  diagnostics,
-}: Recording) {
+function all(recording: Recording) {
+  const { events, kinds, stacks } = recording;
   const rows = Array.from({ length: events.length }, (_, row) => [
     events.time[row],
     events.page[row],
@@ -90,20 +82,8 @@ function all({
   const pages = Array.from(events.pages.pfn.subarray(0, events.pages.size));
   const frames = Array.from({ length: stacks.size }, (_, id) => stacks.frames(id));
   const told = kinds.map(({ name, count }) => ({ name, count }));
-  return {
-    rows,
-    tally: tallyOf(events),
-    pages,
-    frames,
-    told,
-    losses,
-    lost,
-    lostUnknown,
-    orphanStacks,
-    cpus,
-    timeBase,
-    diagnostics,
-  };
+  const rest = REST.map((what) => [what, recording[what]]);
+  return { rows, tally: tallyOf(events), pages, frames, told, ...Object.fromEntries(rest) };
 }
 
 /** What was counted on the way: what there is. */

@@ -115,6 +115,7 @@ export class Tasks {
     }
     return new Set([...seen].filter(([, { frees }]) => frees >= FREES).map(([task]) => task));
   }
+
   /**
    * By shape, 1 for what frees a page: mm_page_free; where that was not recorded, the put after which a page counts zero. Of some
    * pages alone it tells nothing: device memory comes and goes while its task lives.

@@ -10,6 +10,7 @@
  */
 import type { LinkedScenario } from '../compiler/link.js';
 import { type Code, nextAlternative } from './code.js';
+import { Dice } from './dice.js';
 import { OK } from './emit.js';
 import type { Allowed, Assumption, Encoding } from './encode.js';
 import { Analysis, addRow, doMeet, type Footprint, type Independence, type Row } from './independent.js';
@@ -77,12 +78,20 @@ interface Runnable {
 export function learn(linked: LinkedScenario, symmetry: Symmetry, room: Encoding, runnable: Runnable): Assumption[] {
   const learner = new Learner(new Analysis(linked, symmetry, room));
   const assumptions = learner.learn(runnable);
-  learners.set(assumptions, learner);
+  learners.set(assumptions, { learner, room });
   return assumptions;
 }
 
-/** Whoever learns what is to be assumed uses it next, and for the same room. */
-const learners = new WeakMap<readonly Assumption[], Learner>();
+/** Whoever learns what is to be assumed uses it next, and mostly for the same room: what was found out serves again. */
+const learners = new WeakMap<readonly Assumption[], { learner: Learner; room: Encoding }>();
+
+/** Whether elements have room for the same values. */
+function isSameRoom(one: Encoding, other: Encoding): boolean {
+  return [...one.columns].every(([name, { range }]) => {
+    const there = other.columns.get(name)?.range;
+    return there?.low === range.low && there.high === range.high;
+  });
+}
 
 /** @returns the steps that may be taken alone, under one of the assumptions, too */
 export function independenceUnder(
@@ -91,7 +100,9 @@ export function independenceUnder(
   room: Encoding,
   assumptions: readonly Assumption[],
 ): Independence {
-  const learner = learners.get(assumptions) ?? new Learner(new Analysis(linked, symmetry, room));
+  const known = learners.get(assumptions);
+  const learner =
+    known && isSameRoom(known.room, room) ? known.learner : new Learner(new Analysis(linked, symmetry, room));
   return learner.rows(assumptions);
 }
 
@@ -450,16 +461,6 @@ function isUseful(row: Int32Array, firsts: readonly number[]): boolean {
   return row.some((word, i) => (word & ~ends[i]) !== 0);
 }
 
-/** Numbers that are the same each time. */
-class Dice {
-  #seed = 1;
-
-  below(count: number): number {
-    this.#seed = (Math.imul(this.#seed, 1103515245) + 12345) | 0;
-    return (this.#seed >>> 8) % count;
-  }
-}
-
 /**
  * @param task who is to step, if that is possible
  * @returns a state after one step, as the dice want; undefined where none is possible
@@ -481,7 +482,7 @@ function stepFrom(
       if (code.steps[each][pc](next) !== OK) continue;
       if (each === task) return next;
       if (dice.below(++count) === 0) found = next;
-    } while (code.chooses[each][pc] && nextAlternative(code as Code));
+    } while (code.chooses[each][pc] && nextAlternative(code));
   }
   return found;
 }

@@ -145,7 +145,7 @@ export function generateWhole(words: number): Whole {
 }
 
 /** Sets the choices to the alternative after the one just taken. @returns false where that was the last */
-export function nextAlternative({ choice, counts, side }: Exchange): boolean {
+export function nextAlternative({ choice, counts, side }: Pick<Exchange, 'choice' | 'counts' | 'side'>): boolean {
   for (let i = side[1] - 1; i >= 0; i--) {
     if (++choice[i] < counts[i]) return true;
     choice[i] = 0;

@@ -4,14 +4,13 @@
  * kept: text that is assembled (assemble.ts), and tables in the memory of the search. A step that is a violation is left to
  * the search.
  */
-
 import { assert } from '../base/assert.js';
 import type { LinkedScenario } from '../compiler/link.js';
 import { OK, unpack } from './emit.js';
 import { type Allowed, bitOf, type Encoding, type LocalSlot } from './encode.js';
 import type { Independence } from './independent.js';
 import { widthOf } from './local-graph.js';
-import type { Places } from './places.js';
+import { type Places, slotsBefore } from './places.js';
 
 /** More steps than this in a row are a cycle, which independence excludes. */
 const PATIENCE = 1_000_000;
@@ -168,12 +167,7 @@ function settleText(
   { tasks: blocks }: Encoding,
 ): string {
   const placeOf = (task: number): string => `${at} + spot${task}(n) * ${width}`;
-  const firsts: number[] = [];
-  let slots = 0;
-  for (const { points } of tasks) {
-    firsts.push(slots);
-    slots += points.length;
-  }
+  const firsts = slotsBefore(tasks);
   const tryOf = (task: number, mask: number): string => {
     const { word, shift, pcBits } = blocks[task];
     return `

@@ -8,6 +8,7 @@
 import { InputError } from '../base/diagnostic.js';
 import type { Range } from '../compiler/link-range.js';
 import { learn } from './assume.js';
+import { Dice } from './dice.js';
 import { bitOf, type Encoding, type Expectation, elementsOf, encode, type LocalSlot } from './encode.js';
 import type { Expander } from './expand.js';
 import type { Model } from './model.js';
@@ -158,17 +159,13 @@ function fieldOf(
 /** Follows runs from the first state to where they end, each step one of those that are possible. */
 function walk({ initial, encoding }: Model, expander: Expander, met: Met): void {
   const { batch } = expander;
-  let seed = 1;
-  const below = (count: number): number => {
-    seed = (Math.imul(seed, 1103515245) + 12345) | 0;
-    return (seed >>> 8) % count;
-  };
+  const dice = new Dice();
   let state = initial;
   for (let steps = 0; steps < ON_RUNS; steps++) {
     const next = nextOf(expander, state);
     if (batch.count === 0 || !next) state = initial;
     else {
-      const at = below(batch.count) * batch.stride;
+      const at = dice.below(batch.count) * batch.stride;
       state = batch.words.slice(at, at + encoding.words);
       met.add(state, 0);
     }
@@ -199,6 +196,5 @@ export function widened(expectation: Expectation, { expected }: Encoding, misfit
     if ('column' in what) delete columns[what.column];
     else locals = [];
   }
-  // with other room they are another matter (assume.ts)
-  return { columns, locals, assumptions: [...(expectation.assumptions ?? [])] };
+  return { ...expectation, columns, locals };
 }

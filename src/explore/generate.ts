@@ -18,7 +18,16 @@ import { type EmitOptions, emitPredicate, emitStep } from './emit.js';
 import { CellPrinter } from './emit-cell.js';
 import { fingerprintCode } from './fingerprint.js';
 import type { Model } from './model.js';
-import { type Common, commonOf, type Places, placesOf, type Reduced, recentSize, type Storage } from './places.js';
+import {
+  type Common,
+  commonOf,
+  type Places,
+  placesOf,
+  type Reduced,
+  recentSize,
+  type Storage,
+  slotsBefore,
+} from './places.js';
 import { recentTexts } from './recent.js';
 
 /** Steps that are generated at once: a task goes on with those that come after. */
@@ -97,11 +106,12 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
     tracing: false,
     sites: [],
   };
-  const steps = linked.tasks.reduce((sum, { points }) => sum + points.length, 1);
+  const firsts = slotsBefore(linked.tasks);
+  const slots = 1 + firsts.pop()!;
   const { entry, entries } = recentSize(encoding.words);
   // another search may have left something there
   memory.fill(0, places.recent, places.recent + entry * entries);
-  const table = new WebAssembly.Table({ initial: steps, element: 'anyfunc' });
+  const table = new WebAssembly.Table({ initial: slots, element: 'anyfunc' });
   const far: Far = {
     keepFar: () => assertNear(),
     sameFar: () => assertNear(),
@@ -119,11 +129,8 @@ export function generate(model: Model, { memory: shared, storage, common }: Grou
   }
   memory.set(model.collapse?.table ?? [], places.alone);
   memory[places.settled + 1] = 0;
-  const firsts = linked.tasks.map((_, task) =>
-    linked.tasks.slice(0, task).reduce((sum, { points }) => sum + points.length, 0),
-  );
-  memory.fill(0, places.slots, places.slots + steps);
-  const parts = { model, options, addresses, given, memory, places, firsts };
+  memory.fill(0, places.slots, places.slots + slots);
+  const parts = { model, options, addresses, given, memory, places, firsts, slots };
   const driver = driverOf(options, { model, places, common, storage, member, firsts }, addresses);
   const functions = instantiate(driver, given) as Functions;
   return { ...functions, memory, places, common, far, ...stepsOf(parts) };
@@ -138,11 +145,13 @@ interface StepParts {
   places: Places;
   /** task -> the slot before its first step */
   firsts: readonly number[];
+  /** how many there are */
+  slots: number;
 }
 
 /** Generates steps when they are asked for. */
 function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAll' | 'slotsOf'> {
-  const { model, options, addresses, given, memory, places, firsts } = parts;
+  const { model, options, addresses, given, memory, places, firsts, slots } = parts;
   const { tasks } = model.linked;
   const isLacking = (slot: number): boolean => memory[places.slots + slot] === 0;
   const taskOf = (slot: number): number => firsts.findLastIndex((before) => before < slot);
@@ -162,9 +171,8 @@ function stepsOf(parts: StepParts): Pick<Generated, 'generate' | 'generateAll' |
     if (lacking.length > 0) instantiate(lacking.map(stepIn), given);
   };
   const slotsOf = (member: number): number[] => {
-    const { slots } = placesOf(model.linked, model.encoding, member, reducedOf(model));
-    const steps = tasks.reduce((sum, { points }) => sum + points.length, 1);
-    return [...memory.subarray(slots, slots + steps).keys()].filter((slot) => memory[slots + slot] !== 0);
+    const at = placesOf(model.linked, model.encoding, member, reducedOf(model)).slots;
+    return Array.from({ length: slots }, (_, slot) => slot).filter((slot) => memory[at + slot] !== 0);
   };
   return { generate, generateAll, slotsOf };
 }

@@ -47,7 +47,7 @@ export interface Footprint {
   adds: Elements;
 }
 
-export const NONE: Footprint = { reads: 0n, writes: 0n, adds: 0n };
+const NONE: Footprint = { reads: 0n, writes: 0n, adds: 0n };
 
 export interface Step extends Footprint, WaitStep {
   chooses: boolean;

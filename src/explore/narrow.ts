@@ -9,6 +9,7 @@
  */
 import { ALL } from './expect.js';
 import { type Model, narrowed } from './model.js';
+import { slotsBefore } from './places.js';
 import { type SearchOptions, type SearchResult, search } from './search.js';
 
 /** States from which on it pays, at least and a step of the tasks: before, a search is over sooner than code is made anew. */
@@ -27,7 +28,7 @@ const PATIENCE = 3;
 
 /** @returns the result, and the model whose states it is about */
 export function searchNarrowly(model: Model, options: SearchOptions): { result: SearchResult; model: Model } {
-  const steps = model.linked.tasks.reduce((sum, { points }) => sum + points.length, 0);
+  const steps = slotsBefore(model.linked.tasks).at(-1) ?? 0;
   const narrowFrom = Math.max(NARROW_FROM, steps * NARROW_FROM_A_STEP);
   const when = options.narrowFrom === undefined ? { narrowFrom, narrowShare: NARROW_SHARE } : {};
   const { resume, ...anew } = { ...options, ...when };

@@ -104,6 +104,13 @@ export const WINDOW_BYTES = 0.25;
 const LINE = 16;
 const inLines = (words: number): number => Math.ceil(words / LINE) * LINE;
 
+/** @returns task -> the slot before its first step; and last how many slots there are, beside the one that is no step's */
+export function slotsBefore(tasks: LinkedScenario['tasks']): number[] {
+  const before = [0];
+  for (const { points } of tasks) before.push(before[before.length - 1] + points.length);
+  return before;
+}
+
 /** Words that reductions need: tables of the steps taken alone, and most exchanges of tasks. */
 export interface Reduced {
   alone: number;
@@ -146,7 +153,7 @@ export function placesOf(
       met: take(sometimes.length),
       // and one more: `next` leaves 0 there when it is done
       status: take(BLOCK + 1),
-      slots: take(1 + tasks.reduce((sum, { points }) => sum + points.length, 0)),
+      slots: take(1 + (slotsBefore(tasks).at(-1) ?? 0)),
       high: take(BATCH),
       low: take(BATCH),
       source: take(BATCH),
